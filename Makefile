@@ -35,3 +35,59 @@ $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and pin them with their hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra dev pyproject.toml -o requirements.lock
+
+#: Running on this machine
+.PHONY: up
+up: $(STAMP) ## Run everything and watch bots trade [CANDLES=path.csv | MARKET=live] [SEED=n] [PORT=n]
+	@$(BIN)/python -m infra.local.up $(if $(CANDLES),--candles "$(CANDLES)") $(if $(MARKET),--market $(MARKET)) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(START),--start "$(START)")
+
+.PHONY: reset
+reset: $(STAMP) ## Forget everything that `make up` keeps: users, bots, trades, the exchange's accounts
+	@$(BIN)/python -m infra.local.reset
+
+.PHONY: logs
+logs: $(STAMP) ## Follow the functions' logs, readable [F=bot_runner]
+	@$(BIN)/python -m infra.local.logs $(F)
+
+.PHONY: invoke
+invoke: $(STAMP) ## Run one function on one event file: make invoke F=bot_runner E=due_bot
+	@$(BIN)/python -m infra.local.invoke $(F) $(E)
+
+.PHONY: replay
+replay: $(STAMP) ## Replay four real days of BTCUSDT through the whole path and reconcile [START=iso END=iso CANDLES=path]
+	@$(BIN)/python -m infra.local.replay $(if $(CANDLES),--candles "$(CANDLES)") $(if $(START),--start "$(START)") $(if $(END),--end "$(END)")
+
+#: Checking
+.PHONY: test
+test: $(STAMP) ## Run the tests [T=tests/unit/engine]
+	@$(BIN)/pytest -q -n 2 --dist worksteal $(T)
+
+.PHONY: lint
+lint: $(STAMP) ## Formatting, ruff, mypy strict, import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy layers/core functions/api infra tests
+	@for f in functions/*/handler.py; do $(BIN)/mypy $$f || exit 1; done
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Format the code and mend what ruff can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: validate
+validate: $(SAM_STAMP) ## Lint both templates as SAM and CloudFormation do
+	@$(SAM) validate --lint --region eu-central-1 --template infra/foundation.yaml
+	@$(SAM) validate --lint --region eu-central-1 --template template.yaml
+
+.PHONY: check
+check: lint validate test ## Everything that CI runs
+
+.PHONY: bench
+bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to docs/figures.md
+	@$(BIN)/python -m tests.bench
+
+#: Deploying
+.PHONY: build
+build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs the runtime's Python 3.13 on PATH)
+	@$(SAM) build --template template.yaml
