@@ -1,0 +1,47 @@
+"""The tables. One aggregate per file; queries live in `repositories`, and no engine is made here."""
+
+from tradebot.models.api_key import ApiKey
+from tradebot.models.backtest import Backtest
+from tradebot.models.base import Base
+from tradebot.models.bot_config import BotConfig
+from tradebot.models.bot_state import BotState
+from tradebot.models.enums import (
+    BacktestStatus,
+    BotStatus,
+    KeyEnvironment,
+    MarketType,
+    OrderLeg,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    Side,
+    Timeframe,
+    TradeReason,
+)
+from tradebot.models.order import LIVE_STATUSES, Fill, Order
+from tradebot.models.trade import Trade
+from tradebot.models.user import User
+
+__all__ = [
+    "LIVE_STATUSES",
+    "ApiKey",
+    "Backtest",
+    "BacktestStatus",
+    "Base",
+    "BotConfig",
+    "BotState",
+    "BotStatus",
+    "Fill",
+    "KeyEnvironment",
+    "MarketType",
+    "Order",
+    "OrderLeg",
+    "OrderStatus",
+    "OrderType",
+    "PositionSide",
+    "Side",
+    "Timeframe",
+    "Trade",
+    "TradeReason",
+    "User",
+]
