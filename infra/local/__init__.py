@@ -1,0 +1,1 @@
+"""The same template on one machine. Nothing here is shipped."""
