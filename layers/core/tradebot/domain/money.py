@@ -1,0 +1,58 @@
+"""Exact decimal arithmetic and directional rounding. Nothing here rounds half."""
+
+from __future__ import annotations
+
+import math
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+ONE_MILLION: Final = 1_000_000
+ZERO: Final = Decimal(0)
+
+#: Fees and funding carry eight decimals, as the exchange's ledger does.
+FEE_UNIT: Final = Decimal("0.00000001")
+#: Costs that have to be split carry twelve decimals, as the money columns do, so that stored parts add up to the whole.
+COST_UNIT: Final = Decimal("0.000000000001")
+
+#: Sums and products that would lose a digit raise instead; the default context keeps 28 digits, which a product of two
+#: money columns exceeds.
+EXACT: Final = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+
+
+def exact() -> AbstractContextManager[Context]:
+    """Return a context in which decimal arithmetic is exact or raises `decimal.Inexact`."""
+    return localcontext(EXACT)
+
+
+def floor_to(value: Decimal | Fraction, unit: Decimal) -> Decimal:
+    """Return the greatest multiple of `unit` that is not above `value`."""
+    with exact():
+        return math.floor(Fraction(value) / Fraction(unit)) * unit
+
+
+def ceil_to(value: Decimal | Fraction, unit: Decimal) -> Decimal:
+    """Return the least multiple of `unit` that is not below `value`."""
+    with exact():
+        return math.ceil(Fraction(value) / Fraction(unit)) * unit
+
+
+def fee_against_us(value: Decimal | Fraction) -> Decimal:
+    """Round a fee that we pay up to eight decimals."""
+    return ceil_to(value, FEE_UNIT)
+
+
+def display_price(price: Fraction) -> Decimal:
+    """Return an average price cut to twelve decimals, for columns and screens; never the base of a sum."""
+    return floor_to(price, COST_UNIT)
+
+
+def canonical(value: Decimal) -> str:
+    """Return the one text of a number, whatever trailing zeros its history left: no exponent, no superfluous zero."""
+    if not value:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

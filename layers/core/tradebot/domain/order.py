@@ -1,0 +1,176 @@
+"""Orders: their enumerations, the table of status moves, fills and what fills add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tradebot.domain.money import ZERO, display_price, exact
+from tradebot.errors import ConflictError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+
+class Side(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """The order types that the product sends."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+
+
+class Leg(StrEnum):
+    """Which half of a round trip an order is."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+class ExitReason(StrEnum):
+    """Why a position was left."""
+
+    EXIT_SIGNAL = "exit_signal"
+    STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
+    TAKE_PROFIT = "take_profit"
+    LIQUIDATION = "liquidation"
+    DAILY_LOSS = "daily_loss"
+    DAILY_TARGET = "daily_target"
+    MANUAL = "manual"
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether a stop below (a short: above) the entry was hit."""
+        return self in {ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP}
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the price reached a level, as against an exit that somebody decided."""
+        return self.is_stop or self in {ExitReason.TAKE_PROFIT, ExitReason.LIQUIDATION}
+
+
+class OrderStatus(StrEnum):
+    """As Binance writes them, plus our own SENDING, UNKNOWN (the answer did not say) and ABSENT (proved not there)."""
+
+    SENDING = "SENDING"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+    ABSENT = "ABSENT"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the order can never change again."""
+        return not TRANSITIONS[self]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the order may still execute, so that its decision must not send another one."""
+        return not self.is_terminal
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the exchange has to be asked: it blocks entries, never exits that only reduce."""
+        return self in {OrderStatus.SENDING, OrderStatus.UNKNOWN}
+
+    def may_become(self, new: OrderStatus) -> bool:
+        """Whether the table has the move."""
+        return new in TRANSITIONS[self]
+
+    def moved_to(self, new: OrderStatus) -> OrderStatus:
+        """Return `new`; staying where it is is no move. Raise ConflictError for a move that cannot happen."""
+        if new is not self and not self.may_become(new):
+            raise ConflictError(f"an order that is {self} cannot become {new}")
+        return new
+
+
+_S: Final = OrderStatus
+#: From each status the ones that can follow it. Terminal ones never move.
+TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = {
+    _S.SENDING: frozenset({_S.NEW, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.UNKNOWN}),
+    _S.UNKNOWN: frozenset({_S.NEW, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.ABSENT}),
+    _S.NEW: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED}),
+    _S.PARTIALLY_FILLED: frozenset({_S.FILLED, _S.CANCELED, _S.EXPIRED}),
+    _S.FILLED: frozenset(),
+    _S.CANCELED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.ABSENT: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What is sent to the exchange. Quantities and prices lie on the symbol's grid already."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    client_order_id: str
+    reduce_only: bool = False
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution of an order: price in quote, quantity in base, commission in its own asset."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What some fills of one order add up to. The sums are exact; the average price is for reading."""
+
+    quantity: Decimal
+    quote_quantity: Decimal
+    #: Asset and amount, in order of the asset's name.
+    commissions: tuple[tuple[str, Decimal], ...]
+    executed_at: datetime
+
+    @staticmethod
+    def from_fills(fills: Iterable[Fill]) -> Execution:
+        """Add up at least one fill; the time is the last one's."""
+        quantity, quote, commissions = ZERO, ZERO, dict[str, "Decimal"]()
+        executed_at: datetime | None = None
+        with exact():
+            for fill in fills:
+                quantity += fill.quantity
+                quote += fill.quote_quantity
+                commissions[fill.commission_asset] = commissions.get(fill.commission_asset, ZERO) + fill.commission
+                executed_at = fill.executed_at if executed_at is None else max(executed_at, fill.executed_at)
+        if executed_at is None or quantity <= 0:
+            raise InvalidInputError("an execution needs at least one fill of a quantity above zero")
+        return Execution(quantity, quote, tuple(sorted(commissions.items())), executed_at)
+
+    @property
+    def price(self) -> Fraction:
+        """Average price, exactly."""
+        return Fraction(self.quote_quantity) / Fraction(self.quantity)
+
+    @property
+    def average_price(self) -> Decimal:
+        """Average price cut to twelve decimals, for columns and screens."""
+        return display_price(self.price)

@@ -1,0 +1,191 @@
+"""One closed candle through a bot: day, levels, extreme, limits, strategy, and what is pending after it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from tradebot.domain.money import ONE_MILLION, ZERO, exact
+from tradebot.domain.order import ExitReason
+from tradebot.domain.position import Position, PositionSide
+from tradebot.engine.ledger import equity
+from tradebot.engine.levels import stop_price
+from tradebot.engine.memory import BotMemory, PendingEntry, PendingExit
+from tradebot.engine.notes import Note, NoteCode
+from tradebot.strategy.interface import Signals
+from tradebot.strategy.registry import get_strategy
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from decimal import Decimal
+
+    from tradebot.domain.candle import Candle
+    from tradebot.domain.symbol import SymbolRules
+    from tradebot.engine.parameters import Parameters
+
+#: A fill this much after the candle's open missed a part of its range, which then says nothing about the position.
+LATE_FILL: Final = timedelta(seconds=60)
+
+
+def feed_indicators(memory: BotMemory, parameters: Parameters, candle: Candle) -> tuple[BotMemory, Signals]:
+    """Carry the indicators over one closed candle, without any effect on money or decisions."""
+    strategy = get_strategy(parameters.strategy)
+    # float(Decimal) is the correctly rounded quotient of the integers that the decimal is made of.
+    indicators, signals = strategy.advance(memory.indicators, parameters.indicators, float(candle.close))
+    fed = replace(
+        memory,
+        indicators=indicators,
+        last_open_at=candle.open_time,
+        last_close_at=parameters.timeframe.close_of(candle.open_time),
+        last_close=candle.close,
+    )
+    return fed, signals
+
+
+def roll_day(memory: BotMemory, rules: SymbolRules, day: date) -> BotMemory:
+    """Begin a new UTC day: base = equity at the last close, counters zero. Days never run backwards."""
+    if memory.day is not None and day <= memory.day:
+        return memory
+    return replace(
+        memory,
+        day=day,
+        day_base_equity=equity(memory, rules, memory.last_close),
+        daily_pnl=ZERO,
+        trades_today=0,
+        day_latch=None,
+    )
+
+
+def close_candle(
+    memory: BotMemory, parameters: Parameters, rules: SymbolRules, candle: Candle
+) -> tuple[BotMemory, tuple[Note, ...]]:
+    """Take one closed candle, the next after the last one fed. An entry that was still pending expires."""
+    notes: list[Note] = []
+    if memory.pending_entry is not None:
+        notes.append(
+            Note(NoteCode.MISSED_CANDLE, f"The entry signal of {memory.pending_entry.close_at} expired unused.")
+        )
+        memory = replace(memory, pending_entry=None)
+    is_after_gap = memory.last_close_at is not None and candle.open_time > memory.last_close_at
+    memory = roll_day(memory, rules, candle.open_time.date())
+    if memory.position is not None:
+        memory = _test_range(memory, parameters, rules, memory.position, candle)
+    was_leaving = memory.position is None or memory.pending_exit is not None
+    memory, signals = feed_indicators(memory, parameters, candle)
+    memory = _test_limits(memory, parameters, rules)
+    memory = _hear(memory, parameters, signals, was_leaving=was_leaving)
+    if is_after_gap:
+        memory = replace(memory, gaps=memory.gaps + 1)
+        if memory.pending_entry is not None:
+            memory = replace(memory, pending_entry=None)
+            notes.append(Note(NoteCode.GAP, f"No entry: candles are missing before {candle.open_time}."))
+    return memory, tuple(notes)
+
+
+def _test_range(
+    memory: BotMemory, parameters: Parameters, rules: SymbolRules, position: Position, candle: Candle
+) -> BotMemory:
+    """Test the levels as known before the candle, then let the extreme take it."""
+    if candle.open_time < position.opened_at - LATE_FILL:
+        return replace(memory, position=_with_extreme(position, parameters, rules, candle.close))
+    reason = _touched(position, candle)
+    favourable = candle.high if position.side is PositionSide.LONG else candle.low
+    memory = replace(memory, position=_with_extreme(position, parameters, rules, favourable))
+    if reason is None:
+        return memory
+    return with_exit(memory, PendingExit(reason, parameters.timeframe.close_of(candle.open_time), candle.close))
+
+
+def _touched(position: Position, candle: Candle) -> ExitReason | None:
+    """Return which level the candle reached: at its open first, then in its range, where the stop comes first."""
+    at_open = position.level_reached(candle.open)
+    if at_open is not None:
+        return at_open
+    is_long = position.side is PositionSide.LONG
+    against, favourable = (candle.low, candle.high) if is_long else (candle.high, candle.low)
+    return position.level_reached(against) or position.level_reached(favourable)
+
+
+def _with_extreme(position: Position, parameters: Parameters, rules: SymbolRules, price: Decimal) -> Position:
+    """Return the position with an extreme that has taken `price`, and its trailing stop moved along."""
+    sign = position.side.sign
+    if sign * (price - position.extreme_price) <= 0:
+        return position
+    trailing = position.trailing_stop_price
+    if trailing is not None and parameters.trailing_stop_ppm is not None:
+        moved = stop_price(position.side, price, parameters.trailing_stop_ppm, rules)
+        trailing = moved if sign * (moved - trailing) > 0 else trailing
+    return replace(position, extreme_price=price, trailing_stop_price=trailing)
+
+
+def with_exit(memory: BotMemory, new: PendingExit) -> BotMemory:
+    """Return the memory with an exit pending. One that is pending keeps its name; its reason may be outranked.
+
+    A level that was reached outranks a limit, a limit a signal; equals do not replace each other.
+    """
+    old = memory.pending_exit
+    if old is None:
+        return replace(memory, pending_exit=new)
+    if _rank(new.reason) <= _rank(old.reason):
+        return memory
+    return replace(memory, pending_exit=replace(old, reason=new.reason))
+
+
+def _rank(reason: ExitReason) -> int:
+    if reason.is_level:
+        return 3
+    if reason in {ExitReason.DAILY_LOSS, ExitReason.DAILY_TARGET}:
+        return 2
+    return 1 if reason is ExitReason.MANUAL else 0
+
+
+def _test_limits(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> BotMemory:
+    """Latch the day's loss limit or target where the equity at the close reaches it, and leave the position."""
+    close_at, close = _last_close(memory)
+    base = memory.day_base_equity
+    if memory.day_latch is None and base is not None:
+        memory = replace(memory, day_latch=_limit_reached(memory, parameters, rules, base))
+    if memory.day_latch is None or memory.position is None:
+        return memory
+    return with_exit(memory, PendingExit(memory.day_latch, close_at, close))
+
+
+def _limit_reached(memory: BotMemory, parameters: Parameters, rules: SymbolRules, base: Decimal) -> ExitReason | None:
+    loss, target = parameters.max_daily_loss_ppm, parameters.daily_target_ppm
+    with exact():
+        change = (equity(memory, rules, memory.last_close) - base) * ONE_MILLION
+        if loss is not None and change <= -base * loss:
+            return ExitReason.DAILY_LOSS
+        if target is not None and change >= base * target:
+            return ExitReason.DAILY_TARGET
+    return None
+
+
+def _hear(memory: BotMemory, parameters: Parameters, signals: Signals, *, was_leaving: bool) -> BotMemory:
+    """Turn the close's signals into what is pending.
+
+    A signal for the side that is held is ignored. A bot that is flat, or was leaving before this close, hears every
+    entry; one that leaves at this close hears only the opposite side's, which makes it a reversal.
+    """
+    close_at, close = _last_close(memory)
+    if not parameters.is_futures:
+        signals = Signals(long_entry=signals.long_entry, long_exit=signals.long_exit)
+    position = memory.position
+    if position is not None:
+        is_long = position.side is PositionSide.LONG
+        if signals.long_exit if is_long else signals.short_exit:
+            memory = with_exit(memory, PendingExit(ExitReason.EXIT_SIGNAL, close_at, close))
+    side = PositionSide.LONG if signals.long_entry else PositionSide.SHORT if signals.short_entry else None
+    if side is None:
+        return memory
+    reverses = position is not None and memory.pending_exit is not None and side is position.side.opposite
+    if was_leaving or reverses:
+        return replace(memory, pending_entry=PendingEntry(side, close_at, close))
+    return memory
+
+
+def _last_close(memory: BotMemory) -> tuple[datetime, Decimal]:
+    assert memory.last_close_at is not None
+    assert memory.last_close is not None
+    return memory.last_close_at, memory.last_close

@@ -1,0 +1,227 @@
+"""What fills do to a bot's books. Sums of fills stay exact; where a cost has to be split, the last part takes the rest.
+
+At any time `BotMemory.quote_change` equals what the bot did to the account's quote balance, to the last decimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tradebot.domain.money import COST_UNIT, ZERO, ceil_to, display_price, exact, fee_against_us, floor_to
+from tradebot.domain.position import Position, PositionSide
+from tradebot.engine.levels import stop_price, take_profit_price
+from tradebot.errors import ConflictError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from tradebot.domain.order import Execution
+    from tradebot.domain.symbol import SymbolRules
+    from tradebot.engine.decision import EntryDecision
+    from tradebot.engine.memory import BotMemory
+    from tradebot.engine.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Fees:
+    """An execution's commissions at their value in quote, by what they were paid in."""
+
+    in_base: Decimal
+    in_quote: Decimal
+    elsewhere: Decimal
+    #: The base commission itself, in base.
+    base_quantity: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.in_base + self.in_quote + self.elsewhere
+
+
+def _fees(execution: Execution, rules: SymbolRules, commission_prices: Mapping[str, Decimal]) -> _Fees:
+    in_base = in_quote = elsewhere = base_quantity = ZERO
+    for asset, amount in execution.commissions:
+        if asset == rules.quote_asset:
+            in_quote += amount
+        elif asset == rules.base_asset:
+            base_quantity += amount
+            in_base += fee_against_us(Fraction(amount) * execution.price)
+        elif amount:
+            if asset not in commission_prices:
+                raise InvalidInputError(f"the price of {asset} in {rules.quote_asset} is needed: a commission is in it")
+            elsewhere += fee_against_us(Fraction(amount) * Fraction(commission_prices[asset]))
+    return _Fees(in_base, in_quote, elsewhere, base_quantity)
+
+
+def third_assets(execution: Execution, rules: SymbolRules) -> tuple[str, ...]:
+    """Return the assets whose price in quote `apply_entry` and `apply_exit` need in `commission_prices`."""
+    return tuple(
+        asset
+        for asset, amount in execution.commissions
+        if amount and asset not in {rules.base_asset, rules.quote_asset}
+    )
+
+
+def apply_entry(
+    memory: BotMemory,
+    parameters: Parameters,
+    rules: SymbolRules,
+    entry: EntryDecision,
+    execution: Execution,
+    *,
+    commission_prices: Mapping[str, Decimal] | None = None,
+) -> BotMemory:
+    """Book fills of an entry order and set the levels from their average price.
+
+    Call it once with all fills, or again with further fills of the same decision. `commission_prices` gives the price
+    in quote of each asset named by `third_assets`.
+    """
+    held = memory.position
+    if held is not None and held.entry_key != entry.decision_key:
+        raise ConflictError(f"the bot holds a position of {held.entry_key}; {entry.decision_key} cannot open another")
+    with exact():
+        fees = _fees(execution, rules, commission_prices or {})
+        position = _entered(memory, parameters, rules, entry, execution, fees=fees)
+        entered = replace(
+            memory,
+            balance=memory.balance - fees.total,
+            fees_elsewhere=memory.fees_elsewhere + fees.elsewhere,
+            position=position,
+            dust=ZERO,
+            dust_cost=ZERO,
+            trades_today=memory.trades_today + (held is None),
+            pending_entry=None,
+        )
+        if position.is_owned and exit_quantity(position, rules) <= 0:
+            return _to_dust(entered, position)
+        return entered
+
+
+def _entered(
+    memory: BotMemory,
+    parameters: Parameters,
+    rules: SymbolRules,
+    entry: EntryDecision,
+    execution: Execution,
+    *,
+    fees: _Fees,
+) -> Position:
+    held, side = memory.position, entry.position_side
+    quantity, cost = (held.quantity, held.cost) if held else (memory.dust, memory.dust_cost)
+    entry_quantity = execution.quantity + (held.entry_quantity if held else ZERO)
+    entry_quote = execution.quote_quantity + (held.entry_quote if held else ZERO)
+    price = Fraction(entry_quote) / Fraction(entry_quantity)
+    trailing = parameters.trailing_stop_ppm
+    is_owned = not parameters.is_futures
+    return Position(
+        side=side,
+        entry_key=entry.decision_key,
+        entry_close_at=entry.close_at,
+        opened_at=held.opened_at if held else execution.executed_at,
+        is_owned=is_owned,
+        quantity=quantity + execution.quantity - (fees.base_quantity if is_owned else ZERO),
+        cost=cost + execution.quote_quantity - (fees.in_base if is_owned else ZERO),
+        entry_quantity=entry_quantity,
+        entry_quote=entry_quote,
+        entry_fee=fees.total + (held.entry_fee if held else ZERO),
+        stop_loss_price=stop_price(side, price, parameters.stop_loss_ppm, rules),
+        take_profit_price=take_profit_price(side, price, parameters.take_profit_ppm, rules),
+        trailing_stop_price=None if trailing is None else stop_price(side, price, trailing, rules),
+        extreme_price=display_price(price),
+    )
+
+
+def _to_dust(memory: BotMemory, position: Position) -> BotMemory:
+    """Close a spot position of which nothing can be sold: its coins stay, at the cost that no exit has borne."""
+    return replace(
+        memory,
+        position=None,
+        pending_exit=None,
+        balance=memory.balance + position.entry_fee,
+        dust=memory.dust + position.quantity,
+        dust_cost=memory.dust_cost + position.cost + position.entry_fee,
+    )
+
+
+def apply_exit(
+    memory: BotMemory,
+    rules: SymbolRules,
+    execution: Execution,
+    *,
+    commission_prices: Mapping[str, Decimal] | None = None,
+) -> tuple[BotMemory, Decimal]:
+    """Book fills of an exit order; return the memory and the `realized_pnl` of these fills, net of both sides' fees.
+
+    A part leaves the rest of the position in place with its exit still pending. What is too little to sell on spot
+    becomes dust and ends the position.
+    """
+    position = memory.position
+    if position is None:
+        raise ConflictError("there is no position that these fills could close")
+    if execution.quantity > position.quantity:
+        raise ConflictError(f"{execution.quantity} were closed, but the bot holds {position.quantity}")
+    with exact():
+        fees = _fees(execution, rules, commission_prices or {})
+        base_paid, base_fee_value = (fees.base_quantity, fees.in_base) if position.is_owned else (ZERO, ZERO)
+        left = replace(position, quantity=position.quantity - execution.quantity - base_paid)
+        is_closed = exit_quantity(left, rules) <= 0
+        cost = _cost_of(position, execution.quantity)
+        entry_fee = _entry_fee_of(position, execution.quantity, rules, is_closed=is_closed)
+        gross = position.side.sign * (execution.quote_quantity - cost)
+        realized = gross - entry_fee - fees.total
+        left = replace(left, cost=position.cost - cost - base_fee_value, entry_fee=position.entry_fee - entry_fee)
+        after = replace(
+            memory,
+            balance=memory.balance + gross - fees.total,
+            fees_elsewhere=memory.fees_elsewhere + fees.elsewhere,
+            daily_pnl=memory.daily_pnl + realized,
+            position=None if is_closed else left,
+            pending_exit=None if is_closed else memory.pending_exit,
+            dust=left.quantity if is_closed else ZERO,
+            dust_cost=left.cost if is_closed else ZERO,
+        )
+        return after, realized
+
+
+def exit_quantity(position: Position, rules: SymbolRules) -> Decimal:
+    """Return how much of a position one market order can close: held, rounded down to the step."""
+    quantity = min(rules.floor_quantity(position.quantity), rules.max_qty)
+    return ZERO if position.is_owned and quantity < rules.min_qty else quantity
+
+
+def _cost_of(position: Position, quantity: Decimal) -> Decimal:
+    """Return quantity x entry price; on futures the last part takes what the others left."""
+    if not position.is_owned and quantity == position.quantity:
+        return position.cost
+    value = Fraction(quantity) * position.price
+    return (ceil_to if position.side is PositionSide.LONG else floor_to)(value, COST_UNIT)
+
+
+def _entry_fee_of(position: Position, quantity: Decimal, rules: SymbolRules, *, is_closed: bool) -> Decimal:
+    """Return the part of the entry's fees that an exit of `quantity` bears; the last one takes the rest."""
+    if is_closed:
+        return position.entry_fee
+    sellable = rules.floor_quantity(position.quantity)
+    return min(
+        position.entry_fee, fee_against_us(Fraction(position.entry_fee) * Fraction(quantity) / Fraction(sellable))
+    )
+
+
+def unrealized_pnl(memory: BotMemory, rules: SymbolRules, price: Decimal) -> Decimal:
+    """Return what an exit at `price` would realise before its own fee, the entry's fee being in the balance already."""
+    position = memory.position
+    if position is None:
+        return ZERO
+    with exact():
+        quantity = rules.floor_quantity(position.quantity)
+        return position.side.sign * (quantity * price - _cost_of(position, quantity))
+
+
+def equity(memory: BotMemory, rules: SymbolRules, price: Decimal | None) -> Decimal:
+    """Return balance + unrealised PnL at `price`, which may be None where nothing is held."""
+    if memory.position is None or price is None:
+        return memory.balance
+    with exact():
+        return memory.balance + unrealized_pnl(memory, rules, price)
