@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class PositionSide(StrEnum):
     """Long gains when the price rises, short when it falls."""
 
-    LONG = "long"
-    SHORT = "short"
+    LONG = "LONG"
+    SHORT = "SHORT"
 
     @property
     def sign(self) -> int:

@@ -19,7 +19,7 @@ class ParameterWarning:
     """A configuration's weakness, for its owner."""
 
     code: WarningCode
-    text: str
+    message: str
 
 
 class NoteCode(StrEnum):
@@ -41,4 +41,4 @@ class Note:
     """One sentence for the bot's state, with a code to count by."""
 
     code: NoteCode
-    text: str
+    message: str

@@ -179,7 +179,7 @@ def _exit_decision(memory: BotMemory, parameters: Parameters, rules: SymbolRules
     # One candle can end one position and open the next, which may end before another candle closes: two decisions.
     again = "_again" if pending.close_at <= position.entry_close_at else ""
     return ExitDecision(
-        decision_key=decision_key(parameters.strategy, pending.close_at, f"exit_{position.side.value}{again}"),
+        decision_key=decision_key(parameters.strategy, pending.close_at, f"exit_{position.side.lower()}{again}"),
         side=position.side.exit_side,
         quantity=exit_quantity(position, rules),
         reason=pending.reason,
@@ -200,7 +200,7 @@ def _entry_decision(
     if refusal is not None:
         return drop_entry(memory), None, (refusal,)
     entry = EntryDecision(
-        decision_key=decision_key(parameters.strategy, pending.close_at, f"enter_{pending.side.value}"),
+        decision_key=decision_key(parameters.strategy, pending.close_at, f"enter_{pending.side.lower()}"),
         side=pending.side.entry_side,
         position_side=pending.side,
         close_at=pending.close_at,
