@@ -6,6 +6,7 @@ TradeBotError
 ├── NotFoundError                404  it is not there, or it is another's (the two are not told apart)
 ├── ConflictError                409  it cannot be done in the present state; the message says what to do first
 ├── ConfigurationError           500  the deployment is wrong: a setting is missing or does not parse
+├── NotAvailableYetError         501  asked for rightly, but no part of the product does it yet
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
     ├── ExchangeUnavailableError 503  no answer or an unreadable one: for an order this means UNKNOWN, never failed
@@ -19,7 +20,17 @@ TradeBotError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that one field of an input breaks, in words for who filled it in."""
+
+    field: str
+    rule: str
+    message: str
 
 
 class TradeBotError(Exception):
@@ -45,6 +56,16 @@ class InvalidInputError(TradeBotError):
         super().__init__(message)
         self.field = field
         self.rule = rule
+        #: Every rule that is broken, where there may be several.
+        self.violations: tuple[Violation, ...] = (Violation(field, rule, message),) if field and rule else ()
+
+    @classmethod
+    def of(cls, violations: tuple[Violation, ...]) -> InvalidInputError:
+        """Return the error of one or more broken rules."""
+        first = violations[0]
+        error = cls(first.message, field=first.field, rule=first.rule)
+        error.violations = violations
+        return error
 
 
 class AuthenticationError(TradeBotError):
@@ -72,6 +93,13 @@ class ConfigurationError(TradeBotError):
     """The deployment is wrong: a setting is missing or does not parse."""
 
     code = "misconfigured"
+
+
+class NotAvailableYetError(TradeBotError):
+    """Asked for rightly, but no part of the product does it yet: said so, rather than a pretended result."""
+
+    http_status = 501
+    code = "not-available-yet"
 
 
 class LeaseLostError(TradeBotError):

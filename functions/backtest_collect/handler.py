@@ -1,0 +1,17 @@
+"""A step of the backtest workflow: writes what the chunks gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tradebot.observability import observed
+from tradebot.services.run_backtest_step import collect_backtest
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@observed
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
+    """Answer the workflow's task."""
+    return collect_backtest(event)
