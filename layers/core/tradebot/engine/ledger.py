@@ -40,14 +40,20 @@ class _Fees:
         return self.in_base + self.in_quote + self.elsewhere
 
 
-def _fees(execution: Execution, rules: SymbolRules, commission_prices: Mapping[str, Decimal]) -> _Fees:
+def _fees(
+    execution: Execution, rules: SymbolRules, commission_prices: Mapping[str, Decimal], *, is_owned: bool
+) -> _Fees:
     in_base = in_quote = elsewhere = base_quantity = ZERO
     for asset, amount in execution.commissions:
         if asset == rules.quote_asset:
             in_quote += amount
         elif asset == rules.base_asset:
-            base_quantity += amount
-            in_base += fee_against_us(Fraction(amount) * execution.price)
+            value = fee_against_us(Fraction(amount) * execution.price)
+            if is_owned:
+                base_quantity, in_base = base_quantity + amount, in_base + value
+            else:
+                # A BNB fee of BNBUSDT futures: the wallet's coins pay it, not the contract.
+                elsewhere += value
         elif amount:
             if asset not in commission_prices:
                 raise InvalidInputError(f"the price of {asset} in {rules.quote_asset} is needed: a commission is in it")
@@ -75,14 +81,15 @@ def apply_entry(
 ) -> BotMemory:
     """Book fills of an entry order and set the levels from their average price.
 
-    Call it once with all fills, or again with further fills of the same decision. `commission_prices` gives the price
+    Call it once the order is at its end, or again with further fills of the same decision. On spot, fills worth less
+    than the least order value become dust at once, since nothing could sell them. `commission_prices` gives the price
     in quote of each asset named by `third_assets`.
     """
     held = memory.position
     if held is not None and held.entry_key != entry.decision_key:
         raise ConflictError(f"the bot holds a position of {held.entry_key}; {entry.decision_key} cannot open another")
     with exact():
-        fees = _fees(execution, rules, commission_prices or {})
+        fees = _fees(execution, rules, commission_prices or {}, is_owned=not parameters.is_futures)
         position = _entered(memory, parameters, rules, entry, execution, fees=fees)
         entered = replace(
             memory,
@@ -94,7 +101,7 @@ def apply_entry(
             trades_today=memory.trades_today + (held is None),
             pending_entry=None,
         )
-        if position.is_owned and exit_quantity(position, rules) <= 0:
+        if not _can_be_sold(position, rules, execution.price):
             return _to_dust(entered, position)
         return entered
 
@@ -114,15 +121,14 @@ def _entered(
     entry_quote = execution.quote_quantity + (held.entry_quote if held else ZERO)
     price = Fraction(entry_quote) / Fraction(entry_quantity)
     trailing = parameters.trailing_stop_ppm
-    is_owned = not parameters.is_futures
     return Position(
         side=side,
         entry_key=entry.decision_key,
         entry_close_at=entry.close_at,
         opened_at=held.opened_at if held else execution.executed_at,
-        is_owned=is_owned,
-        quantity=quantity + execution.quantity - (fees.base_quantity if is_owned else ZERO),
-        cost=cost + execution.quote_quantity - (fees.in_base if is_owned else ZERO),
+        is_owned=not parameters.is_futures,
+        quantity=quantity + execution.quantity - fees.base_quantity,
+        cost=cost + execution.quote_quantity - fees.in_base,
         entry_quantity=entry_quantity,
         entry_quote=entry_quote,
         entry_fee=fees.total + (held.entry_fee if held else ZERO),
@@ -163,15 +169,14 @@ def apply_exit(
     if execution.quantity > position.quantity:
         raise ConflictError(f"{execution.quantity} were closed, but the bot holds {position.quantity}")
     with exact():
-        fees = _fees(execution, rules, commission_prices or {})
-        base_paid, base_fee_value = (fees.base_quantity, fees.in_base) if position.is_owned else (ZERO, ZERO)
-        left = replace(position, quantity=position.quantity - execution.quantity - base_paid)
-        is_closed = exit_quantity(left, rules) <= 0
+        fees = _fees(execution, rules, commission_prices or {}, is_owned=position.is_owned)
+        left = replace(position, quantity=position.quantity - execution.quantity - fees.base_quantity)
+        is_closed = not _can_be_sold(left, rules, execution.price)
         cost = _cost_of(position, execution.quantity)
         entry_fee = _entry_fee_of(position, execution.quantity, rules, is_closed=is_closed)
         gross = position.side.sign * (execution.quote_quantity - cost)
         realized = gross - entry_fee - fees.total
-        left = replace(left, cost=position.cost - cost - base_fee_value, entry_fee=position.entry_fee - entry_fee)
+        left = replace(left, cost=position.cost - cost - fees.in_base, entry_fee=position.entry_fee - entry_fee)
         after = replace(
             memory,
             balance=memory.balance + gross - fees.total,
@@ -189,6 +194,14 @@ def exit_quantity(position: Position, rules: SymbolRules) -> Decimal:
     """Return how much of a position one market order can close: held, rounded down to the step."""
     quantity = min(rules.floor_quantity(position.quantity), rules.max_qty)
     return ZERO if position.is_owned and quantity < rules.min_qty else quantity
+
+
+def _can_be_sold(position: Position, rules: SymbolRules, price: Fraction) -> bool:
+    """Whether the exchange would take an exit: on spot the least order value holds, reduce-only orders are exempt."""
+    quantity = exit_quantity(position, rules)
+    if quantity <= 0:
+        return False
+    return not position.is_owned or Fraction(quantity) * price >= Fraction(rules.min_notional)
 
 
 def _cost_of(position: Position, quantity: Decimal) -> Decimal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from tradebot.domain.money import ONE_MILLION, canonical, fee_against_us
+from tradebot.domain.money import FEE_UNIT, ONE_MILLION, canonical, ceil_to, fee_against_us
 from tradebot.domain.position import PositionSide
 from tradebot.engine.levels import stop_price
 from tradebot.engine.notes import Note, NoteCode
@@ -54,12 +54,16 @@ def size_entry(
         cap /= 1 + leverage * taker
     size = min(_wanted_quote(memory, parameters), cap)
     if size <= 0:
-        return Note(NoteCode.NO_FREE_BALANCE, f"No entry: {rules.quote_asset} free is {canonical(free_quote)}.")
+        return Note(
+            NoteCode.NO_FREE_BALANCE,
+            f"No entry: the bot's balance is {canonical(memory.balance)} {rules.quote_asset}, of which "
+            f"{canonical(free_quote)} are free at the exchange.",
+        )
     quantity = min(rules.floor_quantity(size * leverage / Fraction(entry.close)), rules.max_qty)
     refusal = _refusal(memory, parameters, rules, entry, quantity=quantity, taker=taker)
     if refusal is not None:
         return refusal
-    return EntrySize(quantity, fee_against_us(Fraction(quantity) * Fraction(entry.close) / leverage))
+    return EntrySize(quantity, ceil_to(Fraction(quantity) * Fraction(entry.close) / leverage, FEE_UNIT))
 
 
 def _wanted_quote(memory: BotMemory, parameters: Parameters) -> Fraction:

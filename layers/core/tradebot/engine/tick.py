@@ -52,6 +52,7 @@ __all__ = [
     "signal_is_fresh",
     "size_entry",
     "start_memory",
+    "status",
     "third_assets",
     "unrealized_pnl",
     "warm_up",
