@@ -1,0 +1,117 @@
+"""The exchange as a whole: one market, one memory, two desks, and market time that moves minute by minute."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from infra.local.exchange.errors import ControlError, StartError
+from infra.local.exchange.futures import FuturesDesk
+from infra.local.exchange.instruments import MarketKind
+from infra.local.exchange.market.minutes import MinuteMarket
+from infra.local.exchange.records import BUY
+from infra.local.exchange.spot import SpotDesk
+from infra.local.exchange.times import MINUTE_MS, iso
+from infra.local.exchange.traffic import Traffic
+
+if TYPE_CHECKING:
+    from infra.local.exchange.instruments import Instrument
+    from infra.local.exchange.market.candle import Candle
+    from infra.local.exchange.market.live import LiveMarket
+    from infra.local.exchange.records import Order
+    from infra.local.exchange.settings import Settings
+    from infra.local.exchange.state import State
+
+
+class Exchange:
+    """Everything that a route needs; `lock` is held by whoever reads or changes it."""
+
+    def __init__(self, settings: Settings, market: MinuteMarket | LiveMarket, state: State) -> None:
+        self.settings = settings
+        self.market = market
+        self.state = state
+        self.lock = threading.RLock()
+        self.traffic = Traffic()
+        self.spot = SpotDesk(state, market, settings.fees)
+        self.futures = FuturesDesk(state, market, settings.fees)
+        self._resume()
+
+    def _resume(self) -> None:
+        """Continue where the state stopped; refuse one that was made with another market."""
+        kept, own = self.state.settings.get("market"), self.market.identity()
+        if kept is not None and kept != own:
+            msg = (
+                f"the state {self.settings.state} was made with the market [{kept}], not with [{own}]. "
+                "Start with the same market, choose another --state, or remove that file to start anew."
+            )
+            raise StartError(msg)
+        self.state.set("market", own)
+        if isinstance(self.market, MinuteMarket):
+            if "market_time_ms" in self.state.settings:
+                self.market.stand_at(int(self.state.settings["market_time_ms"]))
+            self.state.set("market_time_ms", str(self.market.now_ms()))
+        self.state.commit()
+
+    def advance(self, to_ms: int) -> int:
+        """Run the market to `to_ms`, matching every minute in between in order; return how many orders were filled."""
+        market = self.market
+        if not isinstance(market, MinuteMarket):
+            msg = "the live market keeps its own time and cannot be advanced"
+            raise ControlError(msg, 409)
+        now_ms, end_ms = market.now_ms(), market.end_ms()
+        if to_ms % MINUTE_MS:
+            msg = f"market time moves by whole minutes, {iso(to_ms)} is none"
+            raise ControlError(msg)
+        if to_ms < now_ms:
+            msg = f"the market stands at {iso(now_ms)} and does not go back to {iso(to_ms)}"
+            raise ControlError(msg, 409)
+        if end_ms is not None and to_ms > end_ms:
+            msg = f"the market's candles end at {iso(end_ms)}, before {iso(to_ms)}"
+            raise ControlError(msg, 409)
+        filled = 0
+        for at in range(now_ms, to_ms, MINUTE_MS):
+            if not any(self.state.open_orders.values()):
+                break
+            market.stand_at(at)
+            filled += self._match_minute(market, at)
+        market.stand_at(to_ms)
+        self.state.set("market_time_ms", str(to_ms))
+        return filled
+
+    def _match_minute(self, market: MinuteMarket, at: int) -> int:
+        """Fill what the range of the minute opening at `at` touches, oldest first; dated at the minute's last moment."""
+        filled = 0
+        for (kind, symbol), book in sorted(self.state.open_orders.items()):
+            if not book:
+                continue
+            instrument = market.instruments[kind][symbol]
+            candle = market.source.candle(kind, symbol, at)
+            if candle is None:
+                continue
+            for _, order in sorted(book.items()):
+                if order.is_open and _is_touched(order, candle):
+                    self.fill_resting(instrument, order, at + MINUTE_MS - 1)
+                    filled += 1
+        return filled
+
+    def cancel(self, order: Order) -> None:
+        """Take an open order off the book of either market."""
+        if order.kind is MarketKind.SPOT:
+            self.spot.cancel(
+                self.state.accounts[order.api_key], self.market.instruments[order.kind][order.symbol], order
+            )
+        else:
+            self.futures.cancel(order)
+
+    def fill_resting(self, instrument: Instrument, order: Order, executed_ms: int) -> None:
+        """Execute a resting order at its own price."""
+        account = self.state.accounts[order.api_key]
+        if order.kind is MarketKind.SPOT:
+            self.spot.fill_resting(account, instrument, order, executed_ms)
+        else:
+            self.futures.fill_resting(account, instrument, order, executed_ms)
+
+
+def _is_touched(order: Order, candle: Candle) -> bool:
+    units = order.price.scaleb(8)
+    return candle.low <= units if order.side == BUY else candle.high >= units

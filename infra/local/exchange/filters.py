@@ -1,0 +1,94 @@
+"""The filters of an order's price, quantity and value, with each market's own refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.local.exchange.decimals import ZERO, decimals_of, is_multiple, plain
+from infra.local.exchange.errors import ApiError, filter_failure
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from infra.local.exchange.instruments import Instrument
+    from infra.local.exchange.tickets import Ticket
+
+_SPOT_PRECISION = 8
+
+
+def check_spot(instrument: Instrument, ticket: Ticket, quantity: Decimal, average_price: Decimal, resting: int) -> None:
+    """Hold a spot order of `quantity` base against its filters; a market order's value is taken at the mean price."""
+    for name, amount in (
+        ("quantity", ticket.quantity),
+        ("price", ticket.price),
+        ("quoteOrderQty", ticket.quote_quantity),
+    ):
+        if decimals_of(amount) > _SPOT_PRECISION:
+            raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
+    if ticket.is_market:
+        _check_spot_quantity(instrument, quantity)
+        if instrument.market_max_quantity and quantity > instrument.market_max_quantity:
+            raise filter_failure("MARKET_LOT_SIZE")
+        notional = ticket.quote_quantity or quantity * average_price
+    else:
+        _check_spot_price(instrument, ticket, average_price)
+        _check_spot_quantity(instrument, quantity)
+        notional = ticket.quantity * ticket.price
+        if instrument.max_notional and notional > instrument.max_notional:
+            raise filter_failure("NOTIONAL")
+    if notional < instrument.min_notional:
+        raise filter_failure("NOTIONAL")
+    if ticket.may_rest and resting >= instrument.max_orders:
+        raise filter_failure("MAX_NUM_ORDERS")
+
+
+def _check_spot_price(instrument: Instrument, ticket: Ticket, average_price: Decimal) -> None:
+    price = ticket.price
+    if not instrument.min_price <= price <= instrument.max_price or not is_multiple(price, instrument.tick_size):
+        raise filter_failure("PRICE_FILTER")
+    if not average_price * instrument.price_down <= price <= average_price * instrument.price_up:
+        raise filter_failure("PERCENT_PRICE_BY_SIDE")
+
+
+def _check_spot_quantity(instrument: Instrument, quantity: Decimal) -> None:
+    within = instrument.min_quantity <= quantity <= instrument.max_quantity
+    if not within or not is_multiple(quantity, instrument.step_size):
+        raise filter_failure("LOT_SIZE")
+
+
+def check_futures(instrument: Instrument, ticket: Ticket, mark: Decimal, resting: int) -> None:
+    """Hold a futures order against its filters; a market order's value is taken at the mark price."""
+    quantity, price = ticket.quantity, ticket.price
+    if quantity <= ZERO:
+        raise ApiError(-4003, "Quantity less than or equal to zero.")
+    if decimals_of(quantity) > decimals_of(instrument.step_size):
+        raise ApiError(-1111, "Precision is over the maximum defined for this asset.")
+    if quantity < instrument.min_quantity:
+        raise ApiError(-4004, "Quantity less than min quantity.")
+    if quantity > (instrument.market_max_quantity if ticket.is_market else instrument.max_quantity):
+        raise ApiError(-4005, "Quantity greater than max quantity.")
+    if not is_multiple(quantity, instrument.step_size):
+        raise ApiError(-4023, "Quantity not increased by step size.")
+    if not ticket.is_market:
+        _check_futures_price(instrument, price, mark)
+        if ticket.may_rest and resting >= instrument.max_orders:
+            raise ApiError(-2025, "Reach max open order limit.")
+    if not ticket.reduce_only and quantity * (mark if ticket.is_market else price) < instrument.min_notional:
+        least = plain(instrument.min_notional)
+        raise ApiError(-4164, f"Order's notional must be no smaller than {least} (unless you choose reduce only).")
+
+
+def _check_futures_price(instrument: Instrument, price: Decimal, mark: Decimal) -> None:
+    if price <= ZERO:
+        raise ApiError(-4001, "Price less than 0.")
+    if price < instrument.min_price:
+        raise ApiError(-4013, "Price less than min price.")
+    if price > instrument.max_price:
+        raise ApiError(-4002, "Price greater than max price.")
+    if not is_multiple(price, instrument.tick_size):
+        raise ApiError(-4014, "Price not increased by tick size.")
+    highest, lowest = mark * instrument.price_up, mark * instrument.price_down
+    if price > highest:
+        raise ApiError(-4016, f"Limit price can't be higher than {plain(highest)}.")
+    if price < lowest:
+        raise ApiError(-4024, f"Limit price can't be lower than {plain(lowest)}.")

@@ -1,0 +1,196 @@
+"""The control API, /sim: time, accounts, executions and statistics, for this machine only."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from infra.local.exchange.decimals import ZERO, decimals_of, plain
+from infra.local.exchange.errors import ControlError
+from infra.local.exchange.instruments import MarketKind
+from infra.local.exchange.records import Account, Balance
+from infra.local.exchange.routes.wallet import PERMISSIONS
+from infra.local.exchange.times import iso, parse_iso, wire_ms
+
+if TYPE_CHECKING:
+    from infra.local.exchange.exchange import Exchange
+    from infra.local.exchange.records import Execution, Order
+
+Json = dict[str, Any]
+
+
+def answer_control(exchange: Exchange, method: str, path: str, body: bytes) -> Json:
+    """Answer one control request; raises ControlError."""
+    match method, path.removeprefix("/sim/").split("/"):
+        case "GET", ["health"]:
+            return {"status": "ok", "market": exchange.market.identity()}
+        case "GET", ["time"]:
+            return _times(exchange)
+        case "POST", ["advance"]:
+            return _advance(exchange, _object(body))
+        case "PUT", ["accounts", api_key]:
+            return _put_account(exchange, api_key, _object(body))
+        case "GET", ["accounts", api_key]:
+            return _show_account(exchange, _account(exchange, api_key))
+        case "GET", ["accounts", api_key, "executions"]:
+            return _executions(exchange, _account(exchange, api_key))
+        case "GET", ["stats"]:
+            return dict(exchange.traffic.report())
+        case "DELETE", ["stats"]:
+            exchange.traffic.reset()
+            return dict(exchange.traffic.report())
+        case _:
+            msg = f"no control route {method} {path}"
+            raise ControlError(msg, 404)
+
+
+def _object(body: bytes) -> Json:
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError as error:
+        msg = f"the body is not JSON: {error}"
+        raise ControlError(msg) from error
+    if not isinstance(value, dict):
+        msg = "the body must be a JSON object"
+        raise ControlError(msg)
+    return value
+
+
+def _times(exchange: Exchange) -> Json:
+    end_ms = exchange.market.end_ms()
+    return {
+        "market_time": iso(exchange.market.now_ms()),
+        "market_start": iso(exchange.market.first_ms()),
+        "market_end": None if end_ms is None else iso(end_ms),
+        "wire_time": iso(wire_ms()),
+    }
+
+
+def _advance(exchange: Exchange, body: Json) -> Json:
+    try:
+        to_ms = parse_iso(body["to"])
+    except (KeyError, TypeError, ValueError) as error:
+        msg = 'the body must be {"to": "<ISO time>"}'
+        raise ControlError(msg) from error
+    return {"filled_orders": exchange.advance(to_ms), **_times(exchange)}
+
+
+def _amounts(body: Json, wallet: str) -> dict[str, Decimal]:
+    try:
+        amounts = {str(asset): Decimal(str(amount)) for asset, amount in (body.get(wallet) or {}).items()}
+    except (AttributeError, InvalidOperation) as error:
+        msg = f'"{wallet}" must be an object of asset: amount'
+        raise ControlError(msg) from error
+    for asset, amount in amounts.items():
+        if not amount.is_finite() or amount < 0 or decimals_of(amount) > 8:
+            msg = f'"{wallet}" {asset}: an amount is not negative and has at most eight decimals'
+            raise ControlError(msg)
+    return amounts
+
+
+def _put_account(exchange: Exchange, api_key: str, body: Json) -> Json:
+    """Make an account, or refresh its secret and permissions; money that is there stays unless "reset" is true."""
+    permissions = body.get("permissions") or {}
+    unknown = permissions.keys() - PERMISSIONS.keys()
+    if unknown:
+        msg = f"unknown permissions {sorted(unknown)}; known are {sorted(PERMISSIONS)}"
+        raise ControlError(msg)
+    spot, futures = _amounts(body, "spot"), _amounts(body, "futures")
+    account = exchange.state.accounts.get(api_key)
+    secret_key = body.get("secret_key") or (account.secret_key if account else None)
+    if not isinstance(secret_key, str) or not secret_key:
+        msg = '"secret_key" is missing'
+        raise ControlError(msg)
+    if account is not None and body.get("reset"):
+        for order in [*_resting(exchange, account, MarketKind.SPOT), *_resting(exchange, account, MarketKind.FUTURES)]:
+            exchange.cancel(order)
+    if account is None or body.get("reset"):
+        account = Account(api_key, secret_key, created_ms=exchange.market.now_ms())
+    account.secret_key = secret_key
+    account.permissions |= permissions
+    for asset, amount in spot.items():
+        account.spot.setdefault(asset, Balance(free=amount))
+    for asset, amount in futures.items():
+        account.futures.setdefault(asset, amount)
+    exchange.state.keep_account(account)
+    return _show_account(exchange, account)
+
+
+def _account(exchange: Exchange, api_key: str) -> Account:
+    account = exchange.state.accounts.get(api_key)
+    if account is None:
+        msg = f"no account has the API key {api_key}"
+        raise ControlError(msg, 404)
+    return account
+
+
+def _resting(exchange: Exchange, account: Account, kind: MarketKind) -> list[Order]:
+    return exchange.state.open_orders_of(account.api_key, kind)
+
+
+def _show_account(exchange: Exchange, account: Account) -> Json:
+    return {
+        "api_key": account.api_key,
+        "permissions": {**PERMISSIONS, **account.permissions},
+        "spot": {
+            asset: {"free": plain(one.free), "locked": plain(one.locked)} for asset, one in sorted(account.spot.items())
+        },
+        "futures": {asset: {"wallet": plain(amount)} for asset, amount in sorted(account.futures.items())},
+        "positions": [
+            {
+                "symbol": symbol,
+                "quantity": plain(one.quantity),
+                "entry_price": f"{one.entry_price:f}",
+                "cost": plain(one.cost),
+                "margin": plain(one.margin),
+                "leverage": one.leverage,
+                "isolated": one.isolated,
+            }
+            for symbol, one in sorted(account.positions.items())
+            if one.quantity != ZERO
+        ],
+        "open_orders": [_show_order(order) for kind in MarketKind for order in _resting(exchange, account, kind)],
+    }
+
+
+def _show_order(order: Order) -> Json:
+    return {
+        "market": order.kind.value,
+        "symbol": order.symbol,
+        "order_id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "side": order.side,
+        "type": order.type,
+        "price": plain(order.price),
+        "quantity": plain(order.quantity),
+        "executed_quantity": plain(order.executed_quantity),
+        "reduce_only": order.reduce_only,
+        "status": order.status,
+    }
+
+
+def _executions(exchange: Exchange, account: Account) -> Json:
+    return {"executions": [_show_execution(exchange, one) for one in exchange.state.all_executions_of(account.api_key)]}
+
+
+def _show_execution(exchange: Exchange, one: Execution) -> Json:
+    instrument = exchange.market.instruments[one.kind][one.symbol]
+    return {
+        "market": one.kind.value,
+        "symbol": one.symbol,
+        "base_asset": instrument.base,
+        "quote_asset": instrument.quote,
+        "order_id": one.order_id,
+        "client_order_id": one.client_order_id,
+        "trade_id": one.trade_id,
+        "side": one.side,
+        "price": plain(one.price),
+        "quantity": plain(one.quantity),
+        "quote_quantity": plain(one.quote_quantity),
+        "commission": plain(one.commission),
+        "commission_asset": one.commission_asset,
+        "is_maker": one.is_maker,
+        "realized_pnl": plain(one.realized_pnl),
+        "market_time": iso(one.executed_ms),
+    }

@@ -1,0 +1,188 @@
+"""The exchange's memory: everything in dictionaries, and every change in a SQLite file before its answer leaves.
+
+Write-ahead logging makes a commit survive the death of the process at once, and that of the machine at the last
+checkpoint; a torn last write is dropped by SQLite when the file is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from infra.local.exchange.errors import StartError
+from infra.local.exchange.instruments import MarketKind
+from infra.local.exchange.records import Account, Execution, Order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Place = tuple[MarketKind, str]  # a symbol of a market
+Book = tuple[str, MarketKind, str]  # an account's orders and trades of a symbol
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+_FORMAT = "1"
+
+
+class State:
+    """Accounts, orders, executions, counters and settings; `commit` makes what changed durable."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._database = self._open()
+        self._changes: dict[tuple[str, str], Any] = {}
+        self._read()
+
+    def _open(self) -> sqlite3.Connection:
+        where = str(self._path) if self._path else ":memory:"
+        try:
+            if self._path:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(where, isolation_level=None, check_same_thread=False, timeout=0.5)
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=NORMAL")
+            database.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            hint = "another simulator uses it: stop that one" if "locked" in str(error) else "remove it to start anew"
+            msg = f"cannot open the exchange's state {where} ({error}); {hint}, or choose another --state."
+            raise StartError(msg) from error
+        return database
+
+    def _read(self) -> None:
+        self.settings: dict[str, str] = {}
+        self.accounts: dict[str, Account] = {}
+        self.counters: dict[str, list[int]] = {}
+        self.orders: defaultdict[Book, list[Order]] = defaultdict(list)
+        self.executions: defaultdict[Book, list[Execution]] = defaultdict(list)
+        self.open_orders: defaultdict[Place, dict[int, Order]] = defaultdict(dict)
+        self._changes = {}
+        try:
+            rows = self._database.execute("SELECT kind, key, body FROM record").fetchall()
+        except sqlite3.Error as error:
+            msg = f"the exchange's state {self._path} is damaged ({error}); remove it to start anew."
+            raise StartError(msg) from error
+        for kind, key, text in rows:
+            body = json.loads(text)
+            if kind == "setting":
+                self.settings[key] = body
+            elif kind == "account":
+                self.accounts[key] = Account.from_json(body)
+            elif kind == "counter":
+                self.counters[key] = body
+            elif kind == "order":
+                self._file_order(Order.from_json(body))
+            elif kind == "execution":
+                execution = Execution.from_json(body)
+                self.executions[execution.api_key, execution.kind, execution.symbol].append(execution)
+        for orders in self.orders.values():
+            orders.sort(key=lambda order: order.order_id)
+        for executions in self.executions.values():
+            executions.sort(key=lambda execution: execution.trade_id)
+        if self.settings.setdefault("format", _FORMAT) != _FORMAT:
+            msg = f"the exchange's state {self._path} was written by another version; remove it to start anew."
+            raise StartError(msg)
+        self._changes["setting", "format"] = _FORMAT
+
+    def _file_order(self, order: Order) -> None:
+        self.orders[order.api_key, order.kind, order.symbol].append(order)
+        if order.is_open:
+            self.open_orders[order.kind, order.symbol][order.order_id] = order
+
+    @property
+    def is_changed(self) -> bool:
+        """Say whether something waits for a commit."""
+        return bool(self._changes)
+
+    def commit(self) -> None:
+        """Write what changed in one transaction."""
+        if not self._changes:
+            return
+        rows = [
+            (kind, key, json.dumps(one if isinstance(one, str | list) else one.to_json(), separators=(",", ":")))
+            for (kind, key), one in self._changes.items()
+        ]
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
+        self._database.execute("COMMIT")
+        self._changes.clear()
+
+    def roll_back(self) -> None:
+        """Forget what is not committed, after an error in the middle of a change."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._read()
+
+    def close(self) -> None:
+        """Close the file; nothing is pending between requests."""
+        self._database.close()
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a setting, such as market time."""
+        self.settings[name] = value
+        self._changes["setting", name] = value
+
+    def keep_account(self, account: Account) -> None:
+        """Note that an account changed."""
+        self.accounts[account.api_key] = account
+        self._changes["account", account.api_key] = account
+
+    def next_id(self, kind: MarketKind, symbol: str, of: int) -> int:
+        """Count orders (of=0) or trades (of=1) of a symbol, from 1."""
+        name = f"{kind}:{symbol}"
+        counter = self.counters.setdefault(name, [0, 0])
+        counter[of] += 1
+        self._changes["counter", name] = counter
+        return counter[of]
+
+    def add_order(self, order: Order) -> None:
+        """File a new order."""
+        self._file_order(order)
+        self.keep_order(order)
+
+    def keep_order(self, order: Order) -> None:
+        """Note that an order changed; one that is no longer open leaves the book."""
+        if not order.is_open:
+            self.open_orders[order.kind, order.symbol].pop(order.order_id, None)
+        self._changes["order", f"{order.kind}:{order.symbol}:{order.order_id}"] = order
+
+    def add_execution(self, execution: Execution) -> None:
+        """File a fill."""
+        self.executions[execution.api_key, execution.kind, execution.symbol].append(execution)
+        self._changes["execution", f"{execution.kind}:{execution.symbol}:{execution.trade_id}"] = execution
+
+    def orders_of(self, api_key: str, kind: MarketKind, symbol: str) -> list[Order]:
+        """Return an account's orders of a symbol, oldest first."""
+        return self.orders.get((api_key, kind, symbol), [])
+
+    def open_orders_of(self, api_key: str, kind: MarketKind, symbol: str | None = None) -> list[Order]:
+        """Return an account's resting orders of a symbol or of all, by symbol and age."""
+        places = sorted(place for place in self.open_orders if place[0] == kind and symbol in {None, place[1]})
+        return [
+            order
+            for place in places
+            for _, order in sorted(self.open_orders[place].items())
+            if order.api_key == api_key
+        ]
+
+    def executions_of(self, api_key: str, kind: MarketKind, symbol: str) -> list[Execution]:
+        """Return an account's fills of a symbol, oldest first."""
+        return self.executions.get((api_key, kind, symbol), [])
+
+    def all_executions_of(self, api_key: str) -> list[Execution]:
+        """Return all fills of an account in the order of market time, then by market, symbol and trade id."""
+        found = [one for book, executions in self.executions.items() if book[0] == api_key for one in executions]
+        return sorted(found, key=lambda one: (one.executed_ms, one.kind, one.symbol, one.trade_id))
+
+    def find_order(
+        self, api_key: str, kind: MarketKind, symbol: str, order_id: int | None, client_order_id: str | None
+    ) -> Order | None:
+        """Find by exchange id, else the newest with the client's id, which closed orders do not hold exclusively."""
+        for order in reversed(self.orders_of(api_key, kind, symbol)):
+            if order_id is not None:
+                if order.order_id == order_id:
+                    return order if client_order_id in {None, order.client_order_id} else None
+            elif order.client_order_id == client_order_id:
+                return order
+        return None

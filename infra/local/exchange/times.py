@@ -1,0 +1,36 @@
+"""The two clocks: wire time signs requests and is always real; market time dates candles, orders and executions."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wire_ms() -> int:
+    """Return the real time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def to_ms(moment: datetime) -> int:
+    """Turn an aware moment into milliseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Turn milliseconds since 1970 into an aware moment, exactly."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def iso(milliseconds: int) -> str:
+    """Write milliseconds since 1970 as an ISO date and time in UTC."""
+    return from_ms(milliseconds).isoformat()
+
+
+def parse_iso(text: str) -> int:
+    """Read an ISO date and time; without an offset it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
