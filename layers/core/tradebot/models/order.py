@@ -16,7 +16,7 @@ from tradebot.models.base import (
     one_of,
     positive,
 )
-from tradebot.models.enums import MarketType, OrderLeg, OrderStatus, OrderType, Side, TradeReason
+from tradebot.models.enums import Leg, MarketType, OrderStatus, OrderType, Side, TradeReason
 
 #: Statuses in which an order may still execute, or may have.
 LIVE_STATUSES = "status IN ('SENDING', 'NEW', 'PARTIALLY_FILLED', 'UNKNOWN')"
@@ -45,7 +45,7 @@ class Order(Base):
         ),
         CheckConstraint("client_order_id ~ '^[a-zA-Z0-9_-]{1,36}$'", name="client_order_id_shape"),
         CheckConstraint("attempt >= 1", name="attempt_positive"),
-        known_values("leg", OrderLeg),
+        known_values("leg", Leg),
         known_values("market_type", MarketType),
         known_values("side", Side),
         known_values("type", OrderType),
@@ -60,7 +60,7 @@ class Order(Base):
     bot_config_id: Mapped[int]
     #: Strategy, close time of the candle and action: two ticks of one candle make one key.
     decision_key: Mapped[str] = mapped_column(String(120))
-    leg: Mapped[OrderLeg] = mapped_column(one_of(OrderLeg, 8))
+    leg: Mapped[Leg] = mapped_column(one_of(Leg, 8))
     attempt: Mapped[int] = mapped_column(server_default="1")
     client_order_id: Mapped[str] = mapped_column(String(36), unique=True)
     symbol: Mapped[str] = mapped_column(String(30))
