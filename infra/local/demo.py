@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.local.exchange.market.csv_file import symbol_of
+
 if TYPE_CHECKING:
     from infra.local.api_client import ApiClient
+    from infra.local.state import Market
 
 Json = dict[str, Any]
 EMAIL = "demo@example.com"
@@ -87,6 +90,13 @@ BOTS: tuple[Json, ...] = (
         "position_size_fixed": "500",
     },
 )
+
+
+def bots_for(market: Market) -> tuple[Json, ...]:
+    """Return the demo's bots; a CSV has one symbol, which all of them then trade."""
+    if market.candles is None:
+        return BOTS
+    return tuple({**bot, "symbol": symbol_of(market.candles)} for bot in BOTS)
 
 
 def create_missing_bots(api: ApiClient, api_key_id: int, bots: tuple[Json, ...]) -> list[Json]:

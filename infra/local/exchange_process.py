@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,10 +12,8 @@ import httpx
 from infra.local.state import REPOSITORY, LocalError, Market
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
-START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 
@@ -83,10 +82,14 @@ class ExchangeProcess:
         """Let the market run to `to`."""
         self._call("POST", "/advance", {"to": to.isoformat()})
 
-    def times(self) -> dict[str, Any]:
-        """Return the market's time and, where it has one, its end."""
-        answer: dict[str, Any] = self._call("GET", "/time")
-        return answer
+    def market_time(self) -> datetime:
+        """Return the minute at whose open the market stands."""
+        return datetime.fromisoformat(self._call("GET", "/time")["market_time"])
+
+    def market_end(self) -> datetime | None:
+        """Return the last minute of a market that has one."""
+        end = self._call("GET", "/time")["market_end"]
+        return datetime.fromisoformat(end) if end else None
 
     def open_account(self, api_key: str, secret_key: str, funds: dict[str, dict[str, str]]) -> None:
         """Open the account of a key, with its first funds; one that is there stays as it is."""
@@ -99,8 +102,7 @@ class ExchangeProcess:
 
     def executions(self, api_key: str) -> list[dict[str, Any]]:
         """Return every execution of an account, oldest first."""
-        answer: Any = self._call("GET", f"/accounts/{api_key}/executions")
-        rows: list[dict[str, Any]] = answer["executions"] if isinstance(answer, dict) else answer
+        rows: list[dict[str, Any]] = self._call("GET", f"/accounts/{api_key}/executions")["executions"]
         return rows
 
     def stats(self) -> dict[str, Any]:

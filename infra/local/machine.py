@@ -1,0 +1,132 @@
+"""The whole platform on one machine: Postgres, the simulated exchange, and the cloud with both templates deployed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from infra.local.cloud import LocalCloud
+from infra.local.exchange_process import ExchangeProcess
+from infra.local.postgres import EmbeddedPostgres
+from infra.local.state import LocalError, Market, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+MINUTE = timedelta(minutes=1)
+DRAIN_SECONDS = 120.0
+#: Every host that the template lets a deployment choose; here all are the simulated exchange.
+BINANCE_URL_PARAMETERS = (
+    "BinanceLiveSpotUrl",
+    "BinanceLiveFuturesUrl",
+    "BinanceTestnetSpotUrl",
+    "BinanceTestnetFuturesUrl",
+)
+
+
+def scheduled_event(at: datetime) -> dict[str, Any]:
+    """Return the event that EventBridge sends to a rule's target at `at`."""
+    return {
+        "version": "0",
+        "id": "00000000-0000-0000-0000-000000000000",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {},
+    }
+
+
+class Machine:
+    """Everything that runs, between `with` and its end. `tick` moves the market and fires what is scheduled."""
+
+    def __init__(
+        self, state: Path, market: Market, *, api_port: int = 0, report: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.state = state
+        self.market = market
+        self._api_port = api_port
+        self._report = report
+        self._stack = contextlib.ExitStack()
+        self.cloud: LocalCloud
+        self.exchange: ExchangeProcess
+        self.database_url: str
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(self.state))
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        exchange = ExchangeProcess(self.state / "exchange", self.market)
+        stack.callback(exchange.stop)
+        self._report("Starting Postgres and the simulated exchange")
+        with ThreadPoolExecutor(2) as pool:
+            database_url, exchange_url = pool.submit(self._start_database, stack), pool.submit(exchange.start)
+            self.database_url = database_url.result()
+            urls = dict.fromkeys(BINANCE_URL_PARAMETERS, exchange_url.result())
+        self.exchange = exchange
+        self._report("Deploying infra/foundation.yaml and template.yaml into the local cloud")
+        self.cloud = stack.enter_context(
+            LocalCloud(
+                self.state / "cloud",
+                foundation_parameters={"Database": "external", "DatabaseUrl": self.database_url},
+                parameters={
+                    "Database": "external",
+                    "MarketClock": "real" if self.market.kind == "live" else "tick",
+                    **urls,
+                },
+                api_port=self._api_port,
+            )
+        )
+        self._report("Migrating the database")
+        self.invoke("MigrateFunction", {})
+        # The rules' state lives in the cloud, which forgets it: maintenance sets it by the bots that are active.
+        self.invoke("MaintenanceFunction", scheduled_event(datetime.now(UTC)))
+
+    def _start_database(self, stack: contextlib.ExitStack) -> str:
+        """Return the URL of the server that DATABASE_URL names, or of one of our own."""
+        named = os.environ.get("DATABASE_URL")
+        if named:
+            return named
+        postgres = EmbeddedPostgres(self.state / "postgres")
+        stack.callback(postgres.stop)
+        return postgres.start()
+
+    def invoke(self, logical_id: str, event: object) -> None:
+        """Run a function to its end. Raises LocalError with what it said where it failed."""
+        result = self.cloud.invoke(logical_id, event)
+        if result.function_error:
+            raise LocalError(f"{logical_id} failed: {result.payload}. Its log: {self.cloud.log_directory}")
+
+    def tick(self, at: datetime) -> None:
+        """Let the market reach the minute `at`, fire what is scheduled then, and wait until all of it has ended."""
+        self.exchange.advance(at)
+        self.cloud.fire_schedules(at)
+        self.cloud.drain(DRAIN_SECONDS)
+
+    def run(
+        self, *, until: datetime | None = None, pace_seconds: float = 0.0, on_tick: Callable[[datetime], None]
+    ) -> None:
+        """Tick minute by minute from where the market stands, each at least `pace_seconds` after the last."""
+        at = self.exchange.market_time() + MINUTE
+        end = min(filter(None, (until, self.exchange.market_end())), default=None)
+        while end is None or at <= end:
+            began = time.monotonic()
+            self.tick(at)
+            on_tick(at)
+            time.sleep(max(0.0, pace_seconds - (time.monotonic() - began)))
+            at += MINUTE
