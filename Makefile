@@ -35,6 +35,7 @@ $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and pin them with their hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/python -m infra.build.layer_requirements
 
 #: Running on this machine
 .PHONY: up
@@ -89,5 +90,6 @@ bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to 
 
 #: Deploying
 .PHONY: build
-build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs the runtime's Python 3.13 on PATH)
-	@$(SAM) build --template template.yaml
+build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs a Python 3.13 and says so) [ARCH=x86_64]
+	@runtime=$$($(BIN)/python -m infra.build.runtime_python) && \
+	PATH="$$runtime:$$PATH" ARCH=$(or $(ARCH),arm64) SAM_CLI_TELEMETRY=0 $(SAM) build --template template.yaml
