@@ -1,4 +1,4 @@
-"""A string that no log line, repr, format or pickle shows. Pydantic's SecretStr is the door's; this one costs no import."""
+"""A string that no log line, repr, format or pickle shows. Pydantic's SecretStr is the door's; this needs no import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs (HS256, RFC 9068's type) that live ten minutes. Which keys sign them is `signing_keys`' business."""
+"""Access tokens: JWTs (HS256, RFC 9068's type) that live ten minutes. Which keys sign them, `signing_keys` knows."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TokenAuthority:
         return jwt.encode(claims, key.secret, algorithm=_ALGORITHM, headers={"kid": key.key_id, "typ": TOKEN_TYPE})
 
     def verify(self, token: str) -> AccessToken:
-        """Return what `token` says. Raises AuthenticationError, always with the same words, for anything wrong with it."""
+        """Return what `token` says. Raises AuthenticationError, in the same words whatever is wrong with it."""
         try:
             return self._verify(token)
         except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
@@ -121,7 +121,7 @@ def _user_id(subject: str) -> int:
     return int(subject)
 
 
-def _version(version: Any) -> int:  # noqa: ANN401  a claim may be anything JSON has
+def _version(version: Any) -> int:
     if type(version) is not int or version < 0:
         raise ValueError("ver is not a version")
     return version

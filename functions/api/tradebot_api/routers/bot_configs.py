@@ -1,0 +1,82 @@
+"""Bots' configurations."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.routers.documented import errors
+from tradebot_api.schemas.bot_configs import BotConfigIn, BotConfigOut, BotConfigPage, BotConfigPatch
+
+router = APIRouter(prefix="/bot-configs", tags=["bots"])
+
+
+@router.post(
+    "",
+    operation_id="createBotConfig",
+    status_code=201,
+    response_model=BotConfigOut,
+    responses=errors(401, 409, with_body=True),
+    summary="Configure a bot",
+)
+def create_bot_config(cases: UseCases, token: Token, body: BotConfigIn) -> Any:
+    """Store a bot, stopped. `warnings` names what is allowed but worth a second look."""
+    return _shown(cases, cases.create_bot(token, body.model_dump()))
+
+
+@router.get(
+    "",
+    operation_id="listBotConfigs",
+    response_model=BotConfigPage,
+    responses=errors(401, 422),
+    summary="List bots",
+)
+def list_bot_configs(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
+    """List one's bots, newest first."""
+    page = cases.read_bots.configs(token, limit=limit, cursor=cursor)
+    return {"items": [_shown(cases, config) for config in page.items], "next_cursor": page.next_cursor}
+
+
+@router.get(
+    "/{id}",
+    operation_id="getBotConfig",
+    response_model=BotConfigOut,
+    responses=errors(401, 404, 422),
+    summary="Show a bot",
+)
+def get_bot_config(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
+    """Show one bot's configuration."""
+    return _shown(cases, cases.read_bots.config(token, id))
+
+
+@router.patch(
+    "/{id}",
+    operation_id="updateBotConfig",
+    response_model=BotConfigOut,
+    responses=errors(401, 404, 409, with_body=True),
+    summary="Change a bot",
+)
+def update_bot_config(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    body: BotConfigPatch,
+) -> Any:
+    """Change what the body names. An active bot's parameters stay as they are: stop it first (its name may change)."""
+    return _shown(cases, cases.update_bot(token, id, body.model_dump(exclude_unset=True)))
+
+
+@router.delete(
+    "/{id}",
+    operation_id="deleteBotConfig",
+    status_code=204,
+    responses=errors(401, 404, 409, 422),
+    summary="Delete a bot",
+)
+def delete_bot_config(cases: UseCases, token: Token, id: PathId) -> None:  # noqa: A002  the parameter's public name
+    """Delete a stopped bot that holds no position, with its state, orders and trades."""
+    cases.delete_bot(token, id)
+
+
+def _shown(cases: UseCases, config: Any) -> dict[str, Any]:
+    return {**config._asdict(), "warnings": cases.warnings_of(config)}

@@ -1,0 +1,31 @@
+"""The words that the API speaks. They are the tables' words too, which a test holds."""
+
+from typing import Literal
+
+KeyEnvironment = Literal["live", "testnet"]
+MarketType = Literal["spot", "futures"]
+Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
+BotStatus = Literal[
+    "stopped",
+    "starting",
+    "running",
+    "paused_daily_loss",
+    "paused_daily_target",
+    "paused_max_trades",
+    "stopping",
+    "error",
+]
+Side = Literal["BUY", "SELL"]
+PositionSide = Literal["LONG", "SHORT"]
+OrderType = Literal["MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS", "STOP_MARKET"]
+TradeReason = Literal[
+    "entry_signal",
+    "exit_signal",
+    "stop_loss",
+    "trailing_stop",
+    "take_profit",
+    "liquidation",
+    "daily_loss",
+    "daily_target",
+    "manual",
+]

@@ -1,0 +1,186 @@
+"""The only place that chooses concrete classes. Each function imports what it makes: a door pays for its own only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from tradebot.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+    from tradebot.repositories.pages import Record
+    from tradebot.security.tokens import TokenAuthority
+    from tradebot.services.check_health import CheckHealth
+    from tradebot.services.create_api_key import CreateApiKey
+    from tradebot.services.create_bot import CreateBot
+    from tradebot.services.delete_api_key import DeleteApiKey
+    from tradebot.services.delete_bot import DeleteBot
+    from tradebot.services.get_user import GetUser
+    from tradebot.services.log_in import LogIn
+    from tradebot.services.read_api_keys import ReadApiKeys
+    from tradebot.services.read_bots import ReadBots
+    from tradebot.services.register_user import RegisterUser
+    from tradebot.services.report_bot import ReportBot
+    from tradebot.services.start_bot import StartBot
+    from tradebot.services.stop_bot import StopBot
+    from tradebot.services.update_bot import UpdateBot
+    from tradebot.services.user_sessions import OpenSession
+
+
+# --- Clients of AWS, one per process, boto3 loaded by the first ---
+
+
+@cache
+def kms_client() -> KMSClient:
+    """Return the process's KMS client."""
+    import boto3
+
+    return boto3.client("kms")
+
+
+@cache
+def secrets_client() -> SecretsManagerClient:
+    """Return the process's Secrets Manager client."""
+    import boto3
+
+    return boto3.client("secretsmanager")
+
+
+@cache
+def lambda_client() -> LambdaClient:
+    """Return the process's Lambda client."""
+    import boto3
+
+    return boto3.client("lambda")
+
+
+@cache
+def events_client() -> EventBridgeClient:
+    """Return the process's EventBridge client."""
+    import boto3
+
+    return boto3.client("events")
+
+
+# --- Database ---
+
+
+@cache
+def database_engine() -> Engine:
+    """Return the process's engine."""
+    from tradebot.repositories.session import make_engine
+
+    return make_engine(load_settings())
+
+
+def open_session() -> OpenSession:
+    """Return what opens one transaction as a user, or as nobody yet."""
+    from tradebot.repositories.session import session_scope
+
+    return partial(session_scope, database_engine())
+
+
+@cache
+def migrator() -> Callable[[str], str]:
+    """Return what brings the database to a revision and names the one it has then; it works as the tables' owner."""
+    from tradebot.migrations.upgrade import STATEMENT_TIMEOUT_SECONDS, upgrade
+    from tradebot.repositories.session import make_engine
+
+    return partial(upgrade, make_engine(load_settings(), statement_timeout_seconds=STATEMENT_TIMEOUT_SECONDS))
+
+
+# --- The API ---
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUseCases:
+    """Everything that the API's routes call."""
+
+    tokens: TokenAuthority
+    check_health: CheckHealth
+    register_user: RegisterUser
+    log_in: LogIn
+    get_user: GetUser
+    create_api_key: CreateApiKey
+    read_api_keys: ReadApiKeys
+    delete_api_key: DeleteApiKey
+    create_bot: CreateBot
+    read_bots: ReadBots
+    update_bot: UpdateBot
+    delete_bot: DeleteBot
+    start_bot: StartBot
+    stop_bot: StopBot
+    report_bot: ReportBot
+    warnings_of: Callable[[Record], list[str]]
+
+
+@cache
+def token_authority() -> TokenAuthority:
+    """Return what issues and verifies access tokens (reads TOKEN_SECRET_ID's secret when first used)."""
+    from tradebot.security.signing_keys import SecretsManagerSigningKeys
+    from tradebot.security.tokens import TokenAuthority
+
+    return TokenAuthority(SecretsManagerSigningKeys(secrets_client, load_settings().token_secret_id))
+
+
+@cache
+def api_use_cases() -> ApiUseCases:
+    """Return the API's use cases (CREDENTIALS_KEY_ID, BOT_RUNNER_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, DATABASE_*)."""
+    # ruff: noqa: PLC0415  see the module's docstring
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.schedule import EventBridgeTickSchedule
+    from tradebot.security.data_keys import KmsDataKeyMaker
+    from tradebot.security.passwords import PasswordHasher
+    from tradebot.services.bot_rules import warnings_of
+    from tradebot.services.check_health import CheckHealth
+    from tradebot.services.create_api_key import CreateApiKey
+    from tradebot.services.create_bot import CreateBot
+    from tradebot.services.delete_api_key import DeleteApiKey
+    from tradebot.services.delete_bot import DeleteBot
+    from tradebot.services.get_user import GetUser
+    from tradebot.services.log_in import LogIn
+    from tradebot.services.read_api_keys import ReadApiKeys
+    from tradebot.services.read_bots import ReadBots
+    from tradebot.services.register_user import RegisterUser
+    from tradebot.services.report_bot import ReportBot
+    from tradebot.services.request_key_check import RequestKeyCheck
+    from tradebot.services.start_bot import StartBot
+    from tradebot.services.stop_bot import StopBot
+    from tradebot.services.update_bot import UpdateBot
+    from tradebot.services.user_sessions import UserSessions
+
+    settings = load_settings()
+    session = open_session()
+    sessions = UserSessions(session)
+    passwords = PasswordHasher()
+    tokens = token_authority()
+    request_key_check = RequestKeyCheck(LambdaInvoker(lambda_client, settings.bot_runner_function))
+    return ApiUseCases(
+        tokens=tokens,
+        check_health=CheckHealth(session),
+        register_user=RegisterUser(session, passwords),
+        log_in=LogIn(session, passwords, tokens),
+        get_user=GetUser(sessions),
+        create_api_key=CreateApiKey(
+            sessions, KmsDataKeyMaker(kms_client, settings.credentials_key_id), request_key_check
+        ),
+        read_api_keys=ReadApiKeys(sessions),
+        delete_api_key=DeleteApiKey(sessions),
+        create_bot=CreateBot(sessions),
+        read_bots=ReadBots(sessions),
+        update_bot=UpdateBot(sessions),
+        delete_bot=DeleteBot(sessions),
+        start_bot=StartBot(sessions, EventBridgeTickSchedule(events_client, settings.tick_rule), request_key_check),
+        stop_bot=StopBot(sessions),
+        report_bot=ReportBot(sessions),
+        warnings_of=warnings_of,
+    )

@@ -1,0 +1,127 @@
+"""Where bots stand, for their owners, and the two switches that the API turns. Ticks have queries of their own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, func, insert, null, select, update
+from sqlalchemy.types import String
+
+from tradebot.errors import NotFoundError
+from tradebot.models import BotConfig, BotState, BotStatus
+from tradebot.repositories.pages import Page, newest_first
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tradebot.repositories.pages import Record
+
+#: Market time at which whatever is due "at once" is due: before every tick.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TICK_RUNS = func.coalesce(BotState.lease_expires_at > func.now(), False)
+#: A tick that died while its bot was being stopped left `stopping` behind; without a lease nothing is stopping.
+_STATUS = (
+    case(
+        ((BotState.status == BotStatus.STOPPING) & ~_TICK_RUNS, BotStatus.STOPPED.value),
+        else_=BotState.status.cast(String),
+    )
+    .cast(String)
+    .label("status")
+)
+
+_SHOWN = (
+    BotState.id,
+    BotConfig.is_active,
+    _STATUS,
+    BotState.in_position,
+    BotState.position_side,
+    BotState.entry_price,
+    BotState.current_position_size_coins,
+    BotState.trailing_stop_price,
+    BotState.max_price_since_entry,
+    BotState.take_profit_price,
+    BotState.stop_loss_price,
+    BotState.daily_pnl,
+    BotState.daily_trades_count,
+    BotState.realized_pnl,
+    BotState.unrealized_pnl,
+    BotState.last_price,
+    BotState.last_closed_candle_at,
+    BotState.next_run_at,
+    BotState.started_at,
+    BotState.last_run_at,
+    BotState.last_error_message,
+    BotState.last_updated_at,
+)
+
+
+def insert_bot_state(session: Session, user_id: int, bot_config_id: int) -> None:
+    """Insert the state of a new bot: stopped, flat."""
+    session.execute(insert(BotState).values(id=bot_config_id, user_id=user_id))
+
+
+def list_bot_states(session: Session, user_id: int, *, limit: int, cursor: str | None) -> Page:
+    """Return a page of the states of the user's bots, newest bot first."""
+    query = (
+        select(*_SHOWN, BotConfig.created_at)
+        .join(BotConfig, BotConfig.id == BotState.id)
+        .where(BotState.user_id == user_id, BotConfig.user_id == user_id)
+    )
+    return newest_first(session, query, BotConfig.created_at, BotState.id, limit=limit, cursor=cursor)
+
+
+def get_bot_state(session: Session, user_id: int, bot_config_id: int) -> Record:
+    """Return the state of the user's bot. Raises NotFoundError."""
+    query = (
+        select(*_SHOWN)
+        .join(BotConfig, BotConfig.id == BotState.id)
+        .where(BotState.id == bot_config_id, BotState.user_id == user_id)
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such bot.")
+    return row
+
+
+def lock_position(session: Session, user_id: int, bot_config_id: int) -> Record:
+    """Return in_position and is_ticking, holding the row: no tick begins before the transaction ends."""
+    query = (
+        select(BotState.in_position, _TICK_RUNS.label("is_ticking"))
+        .where(BotState.id == bot_config_id, BotState.user_id == user_id)
+        .with_for_update()
+    )
+    return session.execute(query).one()
+
+
+def start_bot(session: Session, user_id: int, bot_config_id: int) -> None:
+    """Make the bot due at once. Flat, it warms up afresh; with a position it keeps its memory. Counters stay."""
+    session.execute(
+        update(BotState)
+        .where(BotState.id == bot_config_id, BotState.user_id == user_id)
+        .values(
+            status=BotStatus.STARTING,
+            next_run_at=AT_ONCE,
+            started_at=func.now(),
+            last_error_message=None,
+            strategy_state=case((BotState.in_position, BotState.strategy_state), else_=null()),
+            last_closed_candle_at=case((BotState.in_position, BotState.last_closed_candle_at), else_=null()),
+            version=BotState.version + 1,
+        ),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def stop_bot(session: Session, user_id: int, bot_config_id: int) -> None:
+    """Make the bot due never. While a tick holds the lease it is `stopping`, and the tick's end makes it `stopped`."""
+    session.execute(
+        update(BotState)
+        .where(BotState.id == bot_config_id, BotState.user_id == user_id)
+        .values(
+            status=case((_TICK_RUNS, BotStatus.STOPPING.value), else_=BotStatus.STOPPED.value),
+            next_run_at=None,
+            version=BotState.version + 1,
+        ),
+        execution_options={"synchronize_session": False},
+    )

@@ -1,0 +1,57 @@
+"""Change a bot's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tradebot.errors import ConflictError
+from tradebot.repositories import bot_configs, bot_states
+from tradebot.services.bot_rules import require_consistent
+from tradebot.services.create_bot import require_own_api_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradebot.repositories.pages import Record
+    from tradebot.security.tokens import AccessToken
+    from tradebot.services.user_sessions import UserSessions
+
+#: What may change under a running bot, because no decision reads it.
+_ALWAYS = frozenset({"name"})
+#: What an open position depends on: where it is held, and how it was opened.
+_FIXED_BY_POSITION = ("symbol", "position_type", "leverage", "api_key_id", "strategy", "timeframe")
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBot:
+    """Apply a partial change, held to the same rules as a new configuration."""
+
+    sessions: UserSessions
+
+    def __call__(self, token: AccessToken, bot_config_id: int, changes: Mapping[str, Any]) -> Record:
+        """Return the changed configuration. Raises NotFoundError, InvalidInputError or ConflictError."""
+        with self.sessions.of(token) as session:
+            current = bot_configs.lock_bot_config(session, token.user_id, bot_config_id)
+            effective = {name: value for name, value in changes.items() if getattr(current, name) != value}
+            if not effective:
+                return current
+            require_consistent({**current._asdict(), **effective})
+            if effective.keys() - _ALWAYS:
+                position = bot_states.lock_position(session, token.user_id, bot_config_id)
+                _require_changeable(current, position, effective)
+            require_own_api_key(session, token.user_id, effective.get("api_key_id"))
+            return bot_configs.update_bot_config(session, token.user_id, bot_config_id, effective)
+
+
+def _require_changeable(current: Record, position: Record, effective: Mapping[str, Any]) -> None:
+    if current.is_active:
+        names = ", ".join(sorted(effective.keys() - _ALWAYS))
+        raise ConflictError(
+            f"The bot is active; stop it before changing {names}. Only its name may change while it runs."
+        )
+    if position.is_ticking:
+        raise ConflictError("The bot's last tick is still finishing; try again in a few seconds.")
+    fixed = [name for name in _FIXED_BY_POSITION if name in effective and getattr(current, name) is not None]
+    if position.in_position and fixed:
+        raise ConflictError(f"The bot holds a position, which depends on {', '.join(fixed)}; close it first.")
