@@ -1,0 +1,63 @@
+"""A function's log: what its processes print, between the START, END and REPORT lines that Lambda writes."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TAIL_READ_BYTES = 256 * 1024
+
+
+class FunctionLog:
+    """Appends whole lines of any number of processes to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = path.open("ab", buffering=0)
+        self._lock = threading.Lock()
+
+    def write(self, text: bytes) -> None:
+        """Append, whole."""
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(text)
+
+    def close(self) -> None:
+        """Close the file; what comes later is dropped."""
+        with self._lock:
+            self._file.close()
+
+    def tail(self, lines: int = 50) -> str:
+        """Return the log's last lines."""
+        with self.path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_READ_BYTES))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def start_line(request_id: str) -> bytes:
+    """Return what Lambda writes before the handler runs."""
+    return f"START RequestId: {request_id} Version: $LATEST\n".encode()
+
+
+def end_lines(
+    request_id: str, *, duration_ms: float, memory_mb: int, used_mb: int, init_ms: float | None, status: str = ""
+) -> bytes:
+    """Return what Lambda writes after the handler has run."""
+    fields = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration_ms:.2f} ms",
+        f"Billed Duration: {math.ceil(duration_ms + (init_ms or 0))} ms",
+        f"Memory Size: {memory_mb} MB",
+        f"Max Memory Used: {used_mb} MB",
+    ]
+    if init_ms is not None:
+        fields.append(f"Init Duration: {init_ms:.2f} ms")
+    if status:
+        fields.append(f"Status: {status}")
+    return f"END RequestId: {request_id}\n".encode() + ("\t".join(fields) + "\n").encode()
