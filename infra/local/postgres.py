@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from typing import IO, TYPE_CHECKING, Any
 
 import pg8000.native
@@ -63,6 +64,7 @@ class EmbeddedPostgres:
         self._account = account()
         self._folder = self.state
         self._use: IO[str] | None = None
+        self._port: int | None = None
         self._children: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -89,7 +91,16 @@ class EmbeddedPostgres:
             except BaseException:
                 self._leave()
                 raise
+            self._port = port
         return f"postgresql://{OWNER}:{self._secret('password')}@{HOST}:{port}/{DATABASE}?sslmode=disable"
+
+    @property
+    def superuser_url(self) -> str:
+        """The URL of the superuser, to whom no row level security applies; the server has to be started."""
+        return (
+            f"postgresql://{SUPERUSER}:{self._secret('superuser-password')}@{HOST}:{self._port}/{DATABASE}"
+            "?sslmode=disable"
+        )
 
     def stop(self) -> None:
         """Leave the server; the last to leave stops it and waits until no process of it is left."""
@@ -146,6 +157,7 @@ class EmbeddedPostgres:
                 # Another user, or a guardian that was quicker than we and is shutting down.
                 fcntl.flock(use, fcntl.LOCK_SH)
                 if postgres_guardian.server_process(self.data) is not None:
+                    self._forget_children()
                     return False
             else:
                 postgres_guardian.shut_down(self.data)
@@ -155,6 +167,12 @@ class EmbeddedPostgres:
             child.wait()
         self._children.clear()
         return True
+
+    def _forget_children(self) -> None:
+        # Others use them on, so they are meant to outlive this process.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            self._children.clear()
 
     def _watch(self) -> None:
         with (self.state / "guardian.lock").open("a") as lock:
