@@ -19,7 +19,7 @@ ADVISORY_LOCK = 7_452_341_950_118
 WAIT_FOR_ANOTHER_MIGRATOR = "120s"
 #: A migration that waits for a lock holds up everybody who comes after it: give up soon and run again.
 LOCK_TIMEOUT = "5s"
-STATEMENT_TIMEOUT = "300s"
+STATEMENT_TIMEOUT_SECONDS = 300
 
 
 def upgrade(engine: Engine, revision: str = "head") -> str:
@@ -44,8 +44,8 @@ def configuration(connection: Connection) -> Config:
 
 def _run(engine: Engine, act: Callable[[Config], None]) -> str:
     with engine.connect() as connection, connection.begin():
-        _set_local(connection, "idle_in_transaction_session_timeout", STATEMENT_TIMEOUT)
-        _set_local(connection, "statement_timeout", STATEMENT_TIMEOUT)
+        _set_local(connection, "idle_in_transaction_session_timeout", f"{STATEMENT_TIMEOUT_SECONDS}s")
+        _set_local(connection, "statement_timeout", f"{STATEMENT_TIMEOUT_SECONDS}s")
         _set_local(connection, "lock_timeout", WAIT_FOR_ANOTHER_MIGRATOR)
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
         _set_local(connection, "lock_timeout", LOCK_TIMEOUT)
