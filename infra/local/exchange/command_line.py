@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local.exchange.errors import StartError
+from infra.local.exchange.errors import ApiError, StartError
 from infra.local.exchange.exchange import Exchange
 from infra.local.exchange.instruments import MarketKind, listed
 from infra.local.exchange.market.csv_file import FileMinutes, symbol_of
@@ -25,8 +26,9 @@ from infra.local.exchange.state import State
 from infra.local.exchange.times import DAY_MS, MINUTE_MS, iso, parse_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+_LOOK_SECONDS = 1.0
 _GENERATOR_STARTS_MS = parse_iso("2025-01-01T00:00:00+00:00")
 
 
@@ -135,18 +137,29 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGINT, stop)
     if settings.exit_with_stdin:
         threading.Thread(target=_end_with_stdin, args=(stop,), daemon=True).start()
+    if settings.market == "live":
+        threading.Thread(target=_match_live, args=(exchange,), daemon=True).start()
     print(f"market: {exchange.market.identity()}, at {iso(exchange.market.now_ms())}", flush=True)
     print(f"listening on {server.url}", flush=True)
     server.serve_forever(poll_interval=0.1)
-    with exchange.lock:
-        server.server_close()
-        state.close()
+    exchange.lock.acquire()  # and never released: no request changes anything from here to the end of the process
+    server.server_close()
+    state.close()
 
 
-def _end_with_stdin(stop: object) -> None:
+def _match_live(exchange: Exchange) -> None:
+    """Look at the live price while orders rest; a look that fails is followed by another."""
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        try:
+            exchange.match_live()
+        except ApiError as error:
+            logging.getLogger(__name__).warning("no live price for resting orders: %s", error)
+
+
+def _end_with_stdin(stop: Callable[[], None]) -> None:
     while os.read(0, 4096):
         pass
-    assert callable(stop)
     stop()
 
 

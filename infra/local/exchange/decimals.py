@@ -35,7 +35,7 @@ def ceil_to(amount: Decimal, step: Decimal) -> Decimal:
 
 
 def is_multiple(amount: Decimal, step: Decimal) -> bool:
-    """Say whether `amount` lies on the grid of `step`; a step of zero switches the grid off, as in Binance's filters."""
+    """Say whether `amount` lies on the grid of `step`; a step of zero switches that off, as in Binance's filters."""
     return step == 0 or amount % step == 0
 
 

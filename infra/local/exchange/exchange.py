@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra.local.exchange.errors import ControlError, StartError
 from infra.local.exchange.futures import FuturesDesk
 from infra.local.exchange.instruments import MarketKind
+from infra.local.exchange.market.candle import Candle
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.records import BUY
 from infra.local.exchange.spot import SpotDesk
@@ -16,7 +17,6 @@ from infra.local.exchange.traffic import Traffic
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
-    from infra.local.exchange.market.candle import Candle
     from infra.local.exchange.market.live import LiveMarket
     from infra.local.exchange.records import Order
     from infra.local.exchange.settings import Settings
@@ -79,7 +79,7 @@ class Exchange:
         return filled
 
     def _match_minute(self, market: MinuteMarket, at: int) -> int:
-        """Fill what the range of the minute opening at `at` touches, oldest first; dated at the minute's last moment."""
+        """Fill what the range of the minute opening at `at` touches, oldest first; dated at its last moment."""
         filled = 0
         for (kind, symbol), book in sorted(self.state.open_orders.items()):
             if not book:
@@ -94,14 +94,27 @@ class Exchange:
                     filled += 1
         return filled
 
-    def cancel(self, order: Order) -> None:
-        """Take an open order off the book of either market."""
-        if order.kind is MarketKind.SPOT:
-            self.spot.cancel(
-                self.state.accounts[order.api_key], self.market.instruments[order.kind][order.symbol], order
-            )
-        else:
-            self.futures.cancel(order)
+    def match_live(self) -> int:
+        """Fill the resting orders that the live price has reached since it was last looked at."""
+        if isinstance(self.market, MinuteMarket):
+            return 0
+        with self.lock:
+            places = [place for place, book in self.state.open_orders.items() if book]
+        filled = 0
+        for kind, symbol in places:
+            instrument = self.market.instruments[kind].get(symbol)
+            if instrument is None:  # no longer traded upstream
+                continue
+            last = int(self.market.quote(instrument).last.scaleb(8))
+            now_ms = self.market.now_ms()
+            candle = Candle(now_ms, last, last, last, last, 0)
+            with self.lock:
+                touched = [one for one in self.state.open_orders[kind, symbol].values() if _is_touched(one, candle)]
+                for order in sorted(touched, key=lambda one: one.order_id):
+                    self.fill_resting(instrument, order, now_ms)
+                self.state.commit()
+            filled += len(touched)
+        return filled
 
     def fill_resting(self, instrument: Instrument, order: Order, executed_ms: int) -> None:
         """Execute a resting order at its own price."""

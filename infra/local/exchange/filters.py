@@ -25,6 +25,10 @@ def check_spot(instrument: Instrument, ticket: Ticket, quantity: Decimal, averag
     ):
         if decimals_of(amount) > _SPOT_PRECISION:
             raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
+    if not (ticket.quantity or ticket.quote_quantity):
+        raise ApiError(-1013, "Invalid quantity.")
+    if not (ticket.is_market or ticket.price):
+        raise ApiError(-1013, "Invalid price.")
     if ticket.is_market:
         _check_spot_quantity(instrument, quantity)
         if instrument.market_max_quantity and quantity > instrument.market_max_quantity:

@@ -39,20 +39,13 @@ class FuturesDesk:
         check_futures(instrument, ticket, quote.last, len(resting))
         if any(order.client_order_id == ticket.client_order_id for order in resting):
             raise ApiError(-4116, "ClientOrderId is duplicated.")
-        position = account.positions.get(instrument.symbol) or account.position(instrument.symbol)
-        if ticket.reduce_only and not _reduces(position, ticket.side):
-            raise ApiError(-2022, "ReduceOnly Order is rejected.")
+        position = account.position(instrument.symbol)
         price = self._taker_price(ticket, quote)
-        if price is not None and ticket.must_rest:
-            raise ApiError(
-                -5022,
-                "Due to the order could not be executed as maker, the Post Only order will be rejected. "
-                "The order will not be recorded in the order history",
-            )
+        _check_duties(position, ticket, price)
         if not ticket.reduce_only:
-            self._check_margin(account, instrument, position, ticket, price, quote)
+            self._check_margin(account, instrument, ticket, price or ticket.price, quote.last)
         now_ms = self._market.now_ms()
-        order_id = self._state.next_id(MarketKind.FUTURES, instrument.symbol, 0)
+        order_id = self._state.next_order_id(MarketKind.FUTURES, instrument.symbol)
         order = Order(
             kind=MarketKind.FUTURES,
             symbol=instrument.symbol,
@@ -72,7 +65,7 @@ class FuturesDesk:
             order.status = EXPIRED
         self._state.add_order(order)
         if price is not None:
-            self._execute(account, instrument, order, price, now_ms, is_maker=False)
+            self._execute(account, instrument, order, price, is_maker=False)
         return order
 
     def cancel(self, order: Order) -> None:
@@ -83,7 +76,8 @@ class FuturesDesk:
 
     def fill_resting(self, account: Account, instrument: Instrument, order: Order, executed_ms: int) -> None:
         """Execute what remains of a resting order at its own price, as the maker."""
-        self._execute(account, instrument, order, order.price, executed_ms, is_maker=True)
+        order.updated_ms = executed_ms
+        self._execute(account, instrument, order, order.price, is_maker=True)
 
     def available(self, account: Account, asset: str) -> Decimal:
         """Return what new orders may use: the wallet less all margins, with the profit of crossed positions."""
@@ -101,7 +95,7 @@ class FuturesDesk:
 
     @staticmethod
     def position_margin(position: Position, mark: Decimal) -> Decimal:
-        """Return what a position holds of the wallet: its isolated wallet, or crossed its initial margin at the mark."""
+        """Return what a position holds of the wallet: its isolated wallet; crossed, its initial margin at the mark."""
         if position.isolated:
             return position.margin
         return round_up(abs(position.quantity) * mark / position.leverage)
@@ -141,26 +135,19 @@ class FuturesDesk:
         return quote.bid if ticket.is_market or ticket.price <= quote.bid else None
 
     def _check_margin(
-        self,
-        account: Account,
-        instrument: Instrument,
-        position: Position,
-        ticket: Ticket,
-        taker_price: Decimal | None,
-        quote: Quote,
+        self, account: Account, instrument: Instrument, ticket: Ticket, price: Decimal, mark: Decimal
     ) -> None:
         """Refuse what opens more than the wallet carries: initial margin, loss at the mark, and the taker's fee."""
-        opening = ticket.quantity
-        if _reduces(position, ticket.side):
-            opening = max(ticket.quantity - abs(position.quantity), ZERO)
+        position = account.position(instrument.symbol)
+        is_reducing = _reduces(position, ticket.side)
+        opening = max(ticket.quantity - abs(position.quantity), ZERO) if is_reducing else ticket.quantity
         if not opening:
             return
-        price = ticket.price if taker_price is None else taker_price
         notional = opening * price
-        held = ZERO if _reduces(position, ticket.side) else position.cost
-        if held + notional > _allowed_notional(instrument, position.leverage):
+        held = ZERO if is_reducing else position.cost
+        if held + notional > instrument.allowed_notional(position.leverage):
             raise ApiError(-2027, "Exceeded the maximum allowable position at current leverage.")
-        worse = price - quote.last if ticket.side == BUY else quote.last - price
+        worse = price - mark if ticket.side == BUY else mark - price
         needed = notional / position.leverage + max(worse, ZERO) * opening
         needed += share_of(notional, self._fees.futures_taker_bps)
         if needed > self.available(account, instrument.quote):
@@ -172,7 +159,6 @@ class FuturesDesk:
         instrument: Instrument,
         order: Order,
         price: Decimal,
-        executed_ms: int,
         *,
         is_maker: bool,
     ) -> None:
@@ -181,7 +167,6 @@ class FuturesDesk:
         quantity = order.remaining
         if order.reduce_only:
             quantity = min(quantity, abs(position.quantity)) if _reduces(position, order.side) else ZERO
-        order.updated_ms = executed_ms
         if quantity:
             self._fill(account, instrument, order, quantity, price, is_maker=is_maker)
         if order.remaining == 0:
@@ -209,14 +194,14 @@ class FuturesDesk:
         )
         wallet = account.futures.get(instrument.quote, ZERO)
         account.futures[instrument.quote] = wallet + realized - commission
-        position.updated_ms = order.updated_ms
+        position.updated_ms = account.futures_updated_ms = order.updated_ms
         order.executed_quantity += quantity
         order.executed_quote += value
         self._state.add_execution(
             Execution(
                 kind=MarketKind.FUTURES,
                 symbol=instrument.symbol,
-                trade_id=self._state.next_id(MarketKind.FUTURES, instrument.symbol, 1),
+                trade_id=self._state.next_trade_id(MarketKind.FUTURES, instrument.symbol),
                 order_id=order.order_id,
                 client_order_id=order.client_order_id,
                 api_key=account.api_key,
@@ -237,9 +222,22 @@ def _reduces(position: Position, side: str) -> bool:
     return position.quantity < 0 if side == BUY else position.quantity > 0
 
 
-def _allowed_notional(instrument: Instrument, leverage: int) -> Decimal:
-    """Return the largest position that may have `leverage`."""
-    return max((one.cap for one in instrument.brackets if one.max_leverage >= leverage), default=ZERO)
+def _check_duties(position: Position, ticket: Ticket, taker_price: Decimal | None) -> None:
+    """Refuse what cannot keep its promise: to reduce only, to be a maker, to fill at once.
+
+    A reduce-only market order may be larger than the position and closes it; a limit order may not.
+    """
+    if ticket.reduce_only:
+        is_too_large = not ticket.is_market and ticket.quantity > abs(position.quantity)
+        if is_too_large or not _reduces(position, ticket.side):
+            raise ApiError(-2022, "ReduceOnly Order is rejected.")
+    unrecorded = "The order will not be recorded in the order history"
+    if taker_price is not None and ticket.must_rest:
+        reason = "Due to the order could not be executed as maker, the Post Only order will be rejected."
+        raise ApiError(-5022, f"{reason} {unrecorded}")
+    if taker_price is None and ticket.time_in_force == "FOK":
+        reason = "Due to the order could not be filled immediately, the FOK order has been rejected."
+        raise ApiError(-5021, f"{reason} {unrecorded}")
 
 
 def _move(position: Position, change: Decimal, price: Decimal) -> Decimal:

@@ -84,7 +84,8 @@ def position_risk(
     desk: FuturesDesk, account: Account, instrument: Instrument, position: Position, version: int
 ) -> Json:
     """Return a position as positionRisk v2 or v3 shows it."""
-    mark = desk.mark_price(instrument)
+    # A flat symbol shows no mark price, as on Binance; asking for hundreds of live prices would take minutes.
+    mark = desk.mark_price(instrument) if position.quantity else ZERO
     notional = position.quantity * mark
     unrealized = round_half_even(position.unrealized(mark)) if position.quantity else ZERO
     isolated_margin = position.margin + unrealized if position.isolated and position.quantity else ZERO
@@ -117,7 +118,7 @@ def position_risk(
         }
     return body | {
         "leverage": str(position.leverage),
-        "maxNotionalValue": plain(max(one.cap for one in instrument.brackets if one.max_leverage >= position.leverage)),
+        "maxNotionalValue": plain(instrument.allowed_notional(position.leverage)),
         "marginType": "isolated" if position.isolated else "cross",
         "isAutoAddMargin": "false",
         "isolated": position.isolated,
@@ -168,7 +169,7 @@ def balance(desk: FuturesDesk, account: Account, asset: str, instruments: dict[s
         "availableBalance": fixed(available),
         "maxWithdrawAmount": fixed(available),
         "marginAvailable": True,
-        "updateTime": 0,
+        "updateTime": account.futures_updated_ms if asset in account.futures else 0,
     }
 
 
@@ -190,7 +191,7 @@ def account_asset(desk: FuturesDesk, account: Account, asset: str, instruments: 
         "availableBalance": fixed(available),
         "maxWithdrawAmount": fixed(available),
         "marginAvailable": True,
-        "updateTime": 0,
+        "updateTime": account.futures_updated_ms if asset in account.futures else 0,
     }
 
 
@@ -220,7 +221,7 @@ def account_position(
         "isolated": position.isolated,
         "entryPrice": risk["entryPrice"],
         "breakEvenPrice": risk["breakEvenPrice"],
-        "maxNotional": plain(max(one.cap for one in instrument.brackets if one.max_leverage >= position.leverage)),
+        "maxNotional": plain(instrument.allowed_notional(position.leverage)),
         "bidNotional": "0",
         "askNotional": "0",
     }

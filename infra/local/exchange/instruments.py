@@ -55,6 +55,10 @@ class Instrument:
                 return bracket
         return self.brackets[-1]
 
+    def allowed_notional(self, leverage: int) -> Decimal:
+        """Return the largest futures position that may have `leverage`."""
+        return max((one.cap for one in self.brackets if one.max_leverage >= leverage), default=Decimal(0))
+
 
 def brackets(*steps: tuple[str, int, str]) -> tuple[Bracket, ...]:
     """Build a risk table from (cap, leverage, rate); the amounts make the margin continuous from step to step."""
@@ -68,7 +72,7 @@ def brackets(*steps: tuple[str, int, str]) -> tuple[Bracket, ...]:
     return tuple(made)
 
 
-def _spot(symbol: str, tick: str, max_price: str, step: str, max_quantity: str, market_max: str) -> Instrument:
+def _spot(symbol: str, *, tick: str, max_price: str, step: str, max_quantity: str, market_max: str) -> Instrument:
     return Instrument(
         kind=MarketKind.SPOT,
         symbol=symbol,
@@ -90,6 +94,7 @@ def _spot(symbol: str, tick: str, max_price: str, step: str, max_quantity: str, 
 
 def _futures(
     symbol: str,
+    *,
     tick: str,
     prices: tuple[str, str],
     step: str,
@@ -160,16 +165,52 @@ _ALT_RISK = brackets(
 )
 
 _SPOT = (
-    _spot("BTCUSDT", "0.01", "1000000", "0.00001", "9000", "120"),
-    _spot("ETHUSDT", "0.01", "1000000", "0.0001", "9000", "3000"),
-    _spot("BNBUSDT", "0.01", "100000", "0.001", "900000", "20000"),
-    _spot("SOLUSDT", "0.01", "10000", "0.001", "900000", "40000"),
+    _spot("BTCUSDT", tick="0.01", max_price="1000000", step="0.00001", max_quantity="9000", market_max="120"),
+    _spot("ETHUSDT", tick="0.01", max_price="1000000", step="0.0001", max_quantity="9000", market_max="3000"),
+    _spot("BNBUSDT", tick="0.01", max_price="100000", step="0.001", max_quantity="900000", market_max="20000"),
+    _spot("SOLUSDT", tick="0.01", max_price="10000", step="0.001", max_quantity="900000", market_max="40000"),
 )
 _FUTURES = (
-    _futures("BTCUSDT", "0.1", ("556.8", "4529764"), "0.001", "1000", "120", "100", _BTC_RISK),
-    _futures("ETHUSDT", "0.01", ("39.86", "306177"), "0.001", "10000", "2000", "20", _ETH_RISK),
-    _futures("BNBUSDT", "0.01", ("6.6", "100000"), "0.01", "100000", "2000", "5", _ALT_RISK),
-    _futures("SOLUSDT", "0.01", ("0.42", "6857"), "0.01", "1000000", "5000", "5", _ALT_RISK),
+    _futures(
+        "BTCUSDT",
+        tick="0.1",
+        prices=("556.8", "4529764"),
+        step="0.001",
+        max_quantity="1000",
+        market_max="120",
+        min_notional="100",
+        risk=_BTC_RISK,
+    ),
+    _futures(
+        "ETHUSDT",
+        tick="0.01",
+        prices=("39.86", "306177"),
+        step="0.001",
+        max_quantity="10000",
+        market_max="2000",
+        min_notional="20",
+        risk=_ETH_RISK,
+    ),
+    _futures(
+        "BNBUSDT",
+        tick="0.01",
+        prices=("6.6", "100000"),
+        step="0.01",
+        max_quantity="100000",
+        market_max="2000",
+        min_notional="5",
+        risk=_ALT_RISK,
+    ),
+    _futures(
+        "SOLUSDT",
+        tick="0.01",
+        prices=("0.42", "6857"),
+        step="0.01",
+        max_quantity="1000000",
+        market_max="5000",
+        min_notional="5",
+        risk=_ALT_RISK,
+    ),
 )
 
 Instruments = dict[MarketKind, dict[str, Instrument]]

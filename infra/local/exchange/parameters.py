@@ -18,15 +18,17 @@ _SIGNING = frozenset({"timestamp", "recvWindow", "signature"})
 
 
 class Parameters:
-    """Query string and body of a request together."""
+    """Query string and body of a request together; where both hold a parameter, the query string's counts."""
 
     def __init__(self, *parts: str) -> None:
         self._values: dict[str, str] = {}
         for part in parts:
+            own: dict[str, str] = {}
             for name, value in parse_qsl(part, keep_blank_values=True):
-                if name in self._values:
+                if name in own:
                     raise ApiError(-1101, f"Duplicate values for parameter '{name}'.")
-                self._values[name] = value
+                own[name] = value
+            self._values = own | self._values
         self._read: set[str] = set(_SIGNING)
 
     def __contains__(self, name: str) -> bool:

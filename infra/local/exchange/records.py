@@ -1,4 +1,4 @@
-"""What the exchange remembers: accounts, positions, orders, executions; each writes itself as JSON and reads itself back."""
+"""What the exchange remembers: accounts, positions, orders, executions; and how each becomes JSON and comes back."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class Account:
     positions: dict[str, Position] = field(default_factory=dict)
     permissions: dict[str, bool] = field(default_factory=dict)
     created_ms: int = 0
+    futures_updated_ms: int = 0  # clients take an asset whose update time is 0 for one that was never used
 
     def balance(self, asset: str) -> Balance:
         """Return the spot balance of `asset`, made where it is missing."""
@@ -103,6 +104,7 @@ class Account:
             "positions": {symbol: position.to_json() for symbol, position in self.positions.items()},
             "permissions": self.permissions,
             "created_ms": self.created_ms,
+            "futures_updated_ms": self.futures_updated_ms,
         }
 
     @classmethod
@@ -116,6 +118,7 @@ class Account:
             positions={symbol: Position.from_json(one) for symbol, one in row["positions"].items()},
             permissions=row["permissions"],
             created_ms=row["created_ms"],
+            futures_updated_ms=row["futures_updated_ms"],
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.errors import ControlError, StartError
 from infra.local.exchange.routes.control import answer_control
-from infra.local.exchange.routes.table import Answer, answer, change
+from infra.local.exchange.routes.table import Answer, Wire, answer, change
 
 if TYPE_CHECKING:
     from infra.local.exchange.exchange import Exchange
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         try:
             made = self._control(path, body) if path.startswith("/sim/") else self._api(path, query, body)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the client gets Binance's words for it, the log gets the trace
             _LOG.exception("%s %s", self.command, path)
             problem = "An unknown error occurred while processing the request."
             made = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"code": -1000, "msg": problem}, {})
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _api(self, path: str, query: str, body: bytes) -> Answer:
         text = body.decode("utf-8", "replace")
-        return answer(self.server.exchange, self.command, path, query, text, self.headers.get("X-MBX-APIKEY"))
+        return answer(self.server.exchange, Wire(self.command, path, query, text, self.headers.get("X-MBX-APIKEY")))
 
     def _control(self, path: str, body: bytes) -> Answer:
         exchange = self.server.exchange

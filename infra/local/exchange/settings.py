@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.local.exchange.instruments import MarketKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LIVE_URLS = {MarketKind.SPOT: "https://api.binance.com", MarketKind.FUTURES: "https://fapi.binance.com"}
 

@@ -45,16 +45,28 @@ def check_signature(account: Account, query: str, body: str, parameters: Paramet
 
 
 def check_window(parameters: Parameters, now_ms: int) -> None:
-    """Hold the timestamp against its window; Binance does it on receipt and once more before the matching engine."""
+    """Hold the timestamp against its window, as Binance does on receipt."""
     timestamp = parameters.integer("timestamp")
     if timestamp is None:
         raise mandatory("timestamp")
-    window = parameters.integer("recvWindow")
-    if window is None:
-        window = _DEFAULT_WINDOW_MS
+    window = _window_ms(parameters)
     if window > _MAX_WINDOW_MS:
         raise ApiError(-1131, "recvWindow must be less than 60000.")
     if timestamp >= now_ms + _AHEAD_MS:
         raise ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if now_ms - timestamp > window:
         raise ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def check_window_again(parameters: Parameters, now_ms: int, *, is_futures: bool) -> None:
+    """Hold the timestamp against its window once more, just before the order is matched."""
+    timestamp = parameters.integer("timestamp")
+    if timestamp is not None and now_ms - timestamp > _window_ms(parameters):
+        if is_futures:
+            raise ApiError(-5028, "Timestamp for this request is outside of the ME recvWindow.")
+        raise ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def _window_ms(parameters: Parameters) -> int:
+    window = parameters.integer("recvWindow")
+    return _DEFAULT_WINDOW_MS if window is None else window

@@ -42,7 +42,7 @@ class SpotDesk:
             raise ApiError(-2010, "Order would immediately match and take.")
         self._check_balance(account, instrument, ticket, quantity, price)
         now_ms = self._market.now_ms()
-        order_id = self._state.next_id(MarketKind.SPOT, instrument.symbol, 0)
+        order_id = self._state.next_order_id(MarketKind.SPOT, instrument.symbol)
         order = Order(
             kind=MarketKind.SPOT,
             symbol=instrument.symbol,
@@ -64,7 +64,7 @@ class SpotDesk:
             order.status = EXPIRED
         self._state.add_order(order)
         if price is not None:
-            self._execute(account, instrument, order, order.quantity, price, now_ms, is_maker=False)
+            self._execute(account, instrument, order, price, is_maker=False)
         return order
 
     def cancel(self, account: Account, instrument: Instrument, order: Order) -> None:
@@ -76,7 +76,8 @@ class SpotDesk:
 
     def fill_resting(self, account: Account, instrument: Instrument, order: Order, executed_ms: int) -> None:
         """Execute what remains of a resting order at its own price, as the maker."""
-        self._execute(account, instrument, order, order.remaining, order.price, executed_ms, is_maker=True)
+        order.updated_ms = executed_ms
+        self._execute(account, instrument, order, order.price, is_maker=True)
 
     @staticmethod
     def _base_quantity(instrument: Instrument, ticket: Ticket, quote: Quote) -> Decimal:
@@ -96,8 +97,9 @@ class SpotDesk:
     def _check_balance(
         account: Account, instrument: Instrument, ticket: Ticket, quantity: Decimal, price: Decimal | None
     ) -> None:
+        """Refuse what the free balance does not cover: a limit order at its own price, a market order at its fill."""
         if ticket.side == BUY:
-            needed = quantity * (ticket.price if not ticket.is_market or price is None else price)
+            needed = quantity * (price if ticket.is_market and price is not None else ticket.price)
             free = account.balance(instrument.quote).free
         else:
             needed, free = quantity, account.balance(instrument.base).free
@@ -126,13 +128,12 @@ class SpotDesk:
         account: Account,
         instrument: Instrument,
         order: Order,
-        quantity: Decimal,
         price: Decimal,
-        executed_ms: int,
         *,
         is_maker: bool,
     ) -> None:
-        """Move both assets; the commission is taken from what is received, rounded up to eight decimals."""
+        """Fill what remains and move both assets; the commission comes off what is received, rounded up."""
+        quantity = order.remaining
         base, quote = account.balance(instrument.base), account.balance(instrument.quote)
         value = quantity * price
         bps = self._fees.spot_maker_bps if is_maker else self._fees.spot_taker_bps
@@ -148,11 +149,10 @@ class SpotDesk:
         order.executed_quantity += quantity
         order.executed_quote += value
         order.status = FILLED if order.remaining == 0 else PARTIALLY_FILLED
-        order.updated_ms = executed_ms
         execution = Execution(
             kind=MarketKind.SPOT,
             symbol=instrument.symbol,
-            trade_id=self._state.next_id(MarketKind.SPOT, instrument.symbol, 1),
+            trade_id=self._state.next_trade_id(MarketKind.SPOT, instrument.symbol),
             order_id=order.order_id,
             client_order_id=order.client_order_id,
             api_key=account.api_key,
@@ -163,7 +163,7 @@ class SpotDesk:
             commission=commission,
             commission_asset=instrument.base if order.side == BUY else instrument.quote,
             is_maker=is_maker,
-            executed_ms=executed_ms,
+            executed_ms=order.updated_ms,
         )
         self._state.add_execution(execution)
         self._state.keep_order(order)

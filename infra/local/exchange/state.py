@@ -51,11 +51,14 @@ class State:
         return database
 
     def _read(self) -> None:
-        self.settings: dict[str, str] = {}
-        self.accounts: dict[str, Account] = {}
-        self.counters: dict[str, list[int]] = {}
+        self.settings: dict[str, str]
+        self.accounts: dict[str, Account]
+        self.counters: dict[str, list[int]]
         self.orders: defaultdict[Book, list[Order]] = defaultdict(list)
         self.executions: defaultdict[Book, list[Execution]] = defaultdict(list)
+        self._by_order_id: dict[tuple[Book, int], Order] = {}
+        self._by_client_id: dict[tuple[Book, str], Order] = {}  # the newest: closed orders do not hold their id
+        self._of_order: defaultdict[tuple[Book, int], list[Execution]] = defaultdict(list)
         self.open_orders: defaultdict[Place, dict[int, Order]] = defaultdict(dict)
         self._changes = {}
         try:
@@ -63,32 +66,33 @@ class State:
         except sqlite3.Error as error:
             msg = f"the exchange's state {self._path} is damaged ({error}); remove it to start anew."
             raise StartError(msg) from error
+        bodies: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for kind, key, text in rows:
-            body = json.loads(text)
-            if kind == "setting":
-                self.settings[key] = body
-            elif kind == "account":
-                self.accounts[key] = Account.from_json(body)
-            elif kind == "counter":
-                self.counters[key] = body
-            elif kind == "order":
-                self._file_order(Order.from_json(body))
-            elif kind == "execution":
-                execution = Execution.from_json(body)
-                self.executions[execution.api_key, execution.kind, execution.symbol].append(execution)
-        for orders in self.orders.values():
-            orders.sort(key=lambda order: order.order_id)
-        for executions in self.executions.values():
-            executions.sort(key=lambda execution: execution.trade_id)
+            bodies[kind][key] = json.loads(text)
+        self.settings = bodies["setting"]
+        self.counters = bodies["counter"]
+        self.accounts = {key: Account.from_json(body) for key, body in bodies["account"].items()}
+        for order in sorted(map(Order.from_json, bodies["order"].values()), key=lambda one: one.order_id):
+            self._file_order(order)
+        for execution in sorted(map(Execution.from_json, bodies["execution"].values()), key=lambda one: one.trade_id):
+            self._file_execution(execution)
         if self.settings.setdefault("format", _FORMAT) != _FORMAT:
             msg = f"the exchange's state {self._path} was written by another version; remove it to start anew."
             raise StartError(msg)
         self._changes["setting", "format"] = _FORMAT
 
     def _file_order(self, order: Order) -> None:
-        self.orders[order.api_key, order.kind, order.symbol].append(order)
+        book = order.api_key, order.kind, order.symbol
+        self.orders[book].append(order)
+        self._by_order_id[book, order.order_id] = order
+        self._by_client_id[book, order.client_order_id] = order
         if order.is_open:
             self.open_orders[order.kind, order.symbol][order.order_id] = order
+
+    def _file_execution(self, execution: Execution) -> None:
+        book = execution.api_key, execution.kind, execution.symbol
+        self.executions[book].append(execution)
+        self._of_order[book, execution.order_id].append(execution)
 
     @property
     def is_changed(self) -> bool:
@@ -99,11 +103,14 @@ class State:
         """Write what changed in one transaction."""
         if not self._changes:
             return
+        dropped = [place for place, one in self._changes.items() if one is None]
         rows = [
             (kind, key, json.dumps(one if isinstance(one, str | list) else one.to_json(), separators=(",", ":")))
             for (kind, key), one in self._changes.items()
+            if one is not None
         ]
         self._database.execute("BEGIN")
+        self._database.executemany("DELETE FROM record WHERE kind = ? AND key = ?", dropped)
         self._database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", rows)
         self._database.execute("COMMIT")
         self._changes.clear()
@@ -128,13 +135,20 @@ class State:
         self.accounts[account.api_key] = account
         self._changes["account", account.api_key] = account
 
-    def next_id(self, kind: MarketKind, symbol: str, of: int) -> int:
-        """Count orders (of=0) or trades (of=1) of a symbol, from 1."""
+    def next_order_id(self, kind: MarketKind, symbol: str) -> int:
+        """Count the orders of a symbol, from 1."""
+        return self._count(kind, symbol, 0)
+
+    def next_trade_id(self, kind: MarketKind, symbol: str) -> int:
+        """Count the trades of a symbol, from 1."""
+        return self._count(kind, symbol, 1)
+
+    def _count(self, kind: MarketKind, symbol: str, place: int) -> int:
         name = f"{kind}:{symbol}"
         counter = self.counters.setdefault(name, [0, 0])
-        counter[of] += 1
+        counter[place] += 1
         self._changes["counter", name] = counter
-        return counter[of]
+        return counter[place]
 
     def add_order(self, order: Order) -> None:
         """File a new order."""
@@ -149,7 +163,7 @@ class State:
 
     def add_execution(self, execution: Execution) -> None:
         """File a fill."""
-        self.executions[execution.api_key, execution.kind, execution.symbol].append(execution)
+        self._file_execution(execution)
         self._changes["execution", f"{execution.kind}:{execution.symbol}:{execution.trade_id}"] = execution
 
     def orders_of(self, api_key: str, kind: MarketKind, symbol: str) -> list[Order]:
@@ -179,10 +193,27 @@ class State:
         self, api_key: str, kind: MarketKind, symbol: str, order_id: int | None, client_order_id: str | None
     ) -> Order | None:
         """Find by exchange id, else the newest with the client's id, which closed orders do not hold exclusively."""
-        for order in reversed(self.orders_of(api_key, kind, symbol)):
-            if order_id is not None:
-                if order.order_id == order_id:
-                    return order if client_order_id in {None, order.client_order_id} else None
-            elif order.client_order_id == client_order_id:
-                return order
-        return None
+        book = api_key, kind, symbol
+        if order_id is None:
+            return self._by_client_id.get((book, client_order_id or ""))
+        order = self._by_order_id.get((book, order_id))
+        return order if order and client_order_id in {None, order.client_order_id} else None
+
+    def executions_of_order(self, order: Order) -> list[Execution]:
+        """Return an order's fills, oldest first."""
+        return self._of_order.get(((order.api_key, order.kind, order.symbol), order.order_id), [])
+
+    def forget(self, account: Account) -> None:
+        """Drop an account with its orders and executions; ids count on."""
+        for book in [book for book in self.orders if book[0] == account.api_key]:
+            _, kind, symbol = book
+            for order in self.orders.pop(book):
+                self.open_orders[kind, symbol].pop(order.order_id, None)
+                self._by_order_id.pop((book, order.order_id), None)
+                self._by_client_id.pop((book, order.client_order_id), None)
+                self._of_order.pop((book, order.order_id), None)
+                self._changes["order", f"{kind}:{symbol}:{order.order_id}"] = None
+            for one in self.executions.pop(book, []):
+                self._changes["execution", f"{kind}:{symbol}:{one.trade_id}"] = None
+        self.accounts.pop(account.api_key, None)
+        self._changes["account", account.api_key] = None

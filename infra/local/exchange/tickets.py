@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from infra.local.exchange.decimals import ZERO
 from infra.local.exchange.errors import ApiError, mandatory
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.local.exchange.parameters import Parameters
 
 SPOT_CLIENT_ID = re.compile(r"^[a-zA-Z0-9-_]{1,36}$")

@@ -1,4 +1,4 @@
-"""Minutes from a CSV: Binance's own kline files, and the layout `open_time,open,high,low,close,volume` with ISO times."""
+"""Minutes from a CSV: Binance's own kline files, or `open_time,open,high,low,close,volume` with ISO times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 from bisect import bisect_left
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.local.exchange.decimals import to_units
@@ -18,6 +17,7 @@ from infra.local.exchange.times import MINUTE_MS, iso, parse_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from infra.local.exchange.instruments import MarketKind
 

@@ -65,7 +65,7 @@ class Upstream:
                 connection.close()
                 self._kept.connection = None
                 if is_last or not is_kept:
-                    msg = f"{self.base_url} does not answer: {error or type(error).__name__}"
+                    msg = f"{self.base_url} does not answer: {type(error).__name__} {error}"
                     raise UnreachableError(msg) from error
         raise AssertionError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from infra.local.exchange.decimals import ceil_to, floor_to, from_units, share_of
@@ -10,6 +9,8 @@ from infra.local.exchange.market.candle import Candle, bucket_end, bucket_start,
 from infra.local.exchange.times import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from infra.local.exchange.instruments import Instrument, Instruments, MarketKind
     from infra.local.exchange.market.candle import MinuteSource
 

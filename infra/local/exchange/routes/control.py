@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from infra.local.exchange.routes.wallet import PERMISSIONS
 from infra.local.exchange.times import iso, parse_iso, wire_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.exchange.exchange import Exchange
     from infra.local.exchange.records import Execution, Order
 
@@ -22,27 +25,12 @@ Json = dict[str, Any]
 
 def answer_control(exchange: Exchange, method: str, path: str, body: bytes) -> Json:
     """Answer one control request; raises ControlError."""
-    match method, path.removeprefix("/sim/").split("/"):
-        case "GET", ["health"]:
-            return {"status": "ok", "market": exchange.market.identity()}
-        case "GET", ["time"]:
-            return _times(exchange)
-        case "POST", ["advance"]:
-            return _advance(exchange, _object(body))
-        case "PUT", ["accounts", api_key]:
-            return _put_account(exchange, api_key, _object(body))
-        case "GET", ["accounts", api_key]:
-            return _show_account(exchange, _account(exchange, api_key))
-        case "GET", ["accounts", api_key, "executions"]:
-            return _executions(exchange, _account(exchange, api_key))
-        case "GET", ["stats"]:
-            return dict(exchange.traffic.report())
-        case "DELETE", ["stats"]:
-            exchange.traffic.reset()
-            return dict(exchange.traffic.report())
-        case _:
-            msg = f"no control route {method} {path}"
-            raise ControlError(msg, 404)
+    for its_method, pattern, act in _ROUTES:
+        match = pattern.fullmatch(path) if its_method == method else None
+        if match:
+            return act(exchange, _object(body), **match.groupdict())
+    msg = f"no control route {method} {path}"
+    raise ControlError(msg, 404)
 
 
 def _object(body: bytes) -> Json:
@@ -55,6 +43,16 @@ def _object(body: bytes) -> Json:
         msg = "the body must be a JSON object"
         raise ControlError(msg)
     return value
+
+
+def _health(exchange: Exchange, body: Json) -> Json:
+    del body
+    return {"status": "ok", "market": exchange.market.identity()}
+
+
+def _get_times(exchange: Exchange, body: Json) -> Json:
+    del body
+    return _times(exchange)
 
 
 def _times(exchange: Exchange) -> Json:
@@ -89,8 +87,8 @@ def _amounts(body: Json, wallet: str) -> dict[str, Decimal]:
     return amounts
 
 
-def _put_account(exchange: Exchange, api_key: str, body: Json) -> Json:
-    """Make an account, or refresh its secret and permissions; money that is there stays unless "reset" is true."""
+def _put_account(exchange: Exchange, body: Json, api_key: str) -> Json:
+    """Make an account, or refresh its secret and permissions; what is there stays unless "reset" is true."""
     permissions = body.get("permissions") or {}
     unknown = permissions.keys() - PERMISSIONS.keys()
     if unknown:
@@ -103,9 +101,9 @@ def _put_account(exchange: Exchange, api_key: str, body: Json) -> Json:
         msg = '"secret_key" is missing'
         raise ControlError(msg)
     if account is not None and body.get("reset"):
-        for order in [*_resting(exchange, account, MarketKind.SPOT), *_resting(exchange, account, MarketKind.FUTURES)]:
-            exchange.cancel(order)
-    if account is None or body.get("reset"):
+        exchange.state.forget(account)
+        account = None
+    if account is None:
         account = Account(api_key, secret_key, created_ms=exchange.market.now_ms())
     account.secret_key = secret_key
     account.permissions |= permissions
@@ -113,6 +111,7 @@ def _put_account(exchange: Exchange, api_key: str, body: Json) -> Json:
         account.spot.setdefault(asset, Balance(free=amount))
     for asset, amount in futures.items():
         account.futures.setdefault(asset, amount)
+        account.futures_updated_ms = exchange.market.now_ms()
     exchange.state.keep_account(account)
     return _show_account(exchange, account)
 
@@ -125,8 +124,9 @@ def _account(exchange: Exchange, api_key: str) -> Account:
     return account
 
 
-def _resting(exchange: Exchange, account: Account, kind: MarketKind) -> list[Order]:
-    return exchange.state.open_orders_of(account.api_key, kind)
+def _get_account(exchange: Exchange, body: Json, api_key: str) -> Json:
+    del body
+    return _show_account(exchange, _account(exchange, api_key))
 
 
 def _show_account(exchange: Exchange, account: Account) -> Json:
@@ -150,7 +150,9 @@ def _show_account(exchange: Exchange, account: Account) -> Json:
             for symbol, one in sorted(account.positions.items())
             if one.quantity != ZERO
         ],
-        "open_orders": [_show_order(order) for kind in MarketKind for order in _resting(exchange, account, kind)],
+        "open_orders": [
+            _show_order(order) for kind in MarketKind for order in exchange.state.open_orders_of(account.api_key, kind)
+        ],
     }
 
 
@@ -194,3 +196,26 @@ def _show_execution(exchange: Exchange, one: Execution) -> Json:
         "realized_pnl": plain(one.realized_pnl),
         "market_time": iso(one.executed_ms),
     }
+
+
+def _stats(exchange: Exchange, body: Json) -> Json:
+    del body
+    return dict(exchange.traffic.report())
+
+
+def _reset_stats(exchange: Exchange, body: Json) -> Json:
+    del body
+    exchange.traffic.reset()
+    return dict(exchange.traffic.report())
+
+
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Json]], ...] = (
+    ("GET", re.compile("/sim/health"), _health),
+    ("GET", re.compile("/sim/time"), _get_times),
+    ("POST", re.compile("/sim/advance"), _advance),
+    ("PUT", re.compile("/sim/accounts/(?P<api_key>[^/]+)"), _put_account),
+    ("GET", re.compile("/sim/accounts/(?P<api_key>[^/]+)"), _get_account),
+    ("GET", re.compile("/sim/accounts/(?P<api_key>[^/]+)/executions"), _executions),
+    ("GET", re.compile("/sim/stats"), _stats),
+    ("DELETE", re.compile("/sim/stats"), _reset_stats),
+)

@@ -28,7 +28,7 @@ def _set_leverage(call: Call) -> Json:
         raise ApiError(-4028, f"Leverage {leverage} is not valid")
     account, desk = call.signer, call.exchange.futures
     position = account.position(instrument.symbol)
-    allowed = max(one.cap for one in instrument.brackets if one.max_leverage >= leverage)
+    allowed = instrument.allowed_notional(leverage)
     if position.cost > allowed:
         raise ApiError(-2027, "Exceeded the maximum allowable position at current leverage.")
     if position.isolated and position.quantity and leverage < position.leverage:
@@ -155,7 +155,7 @@ def _symbol_config(call: Call) -> list[Json]:
     rows = []
     for one in [chosen] if chosen else call.instruments():
         position = _position(call, one)
-        allowed = max(bracket.cap for bracket in one.brackets if bracket.max_leverage >= position.leverage)
+        allowed = one.allowed_notional(position.leverage)
         rows.append(
             {
                 "symbol": one.symbol,

@@ -27,8 +27,6 @@ class Call:
 
     exchange: Exchange
     api: Api
-    path: str
-    query: str
     parameters: Parameters
     account: Account | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -79,7 +77,6 @@ class Route:
     weigh: Callable[[Parameters], int] | None = None
     security: Security = "public"
     passes_through: bool = False  # answered by the live market where there is one
-    is_strict: bool = False  # refuses parameters that it did not read, as spot routes of orders do
 
     def weight_of(self, parameters: Parameters) -> int:
         """Return what the request costs."""

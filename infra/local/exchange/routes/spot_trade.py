@@ -30,8 +30,7 @@ def _new_order(call: Call) -> Json:
         return views.acknowledgement(order)
     if ticket.response_type == "RESULT":
         return views.result(order)
-    executions = call.exchange.state.executions_of(call.signer.api_key, SPOT, instrument.symbol)
-    return views.full(order, [one for one in executions if one.order_id == order.order_id])
+    return views.full(order, call.exchange.state.executions_of_order(order))
 
 
 def _test_order(call: Call) -> Json:

@@ -10,7 +10,7 @@ from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.parameters import Parameters
 from infra.local.exchange.routes import futures_account, futures_trade, market_data, spot_trade, wallet
 from infra.local.exchange.routes.route import Api, Call, Route
-from infra.local.exchange.signatures import check_signature, check_window, find_account
+from infra.local.exchange.signatures import check_signature, check_window, check_window_again, find_account
 from infra.local.exchange.times import wire_ms
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _BY_API: dict[Api, Iterable[Route]] = {
 ROUTES: dict[tuple[str, str], tuple[Api, Route]] = {
     (route.method, route.path): (api, route) for api in get_args(Api) for route in _BY_API[api]
 }
-_PERMISSION = {"spot": "enableSpotAndMarginTrading", "futures": "enableFutures", "sapi": "enableReading"}
+_PERMISSION = {"api": "enableSpotAndMarginTrading", "fapi": "enableFutures", "sapi": "enableReading"}
 
 
 class Answer(NamedTuple):
@@ -37,29 +37,53 @@ class Answer(NamedTuple):
     headers: dict[str, str]
 
 
-def answer(exchange: Exchange, method: str, path: str, query: str, body: str, api_key: str | None) -> Answer:
+class Wire(NamedTuple):
+    """A request as it came in."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+    api_key: str | None
+
+
+def answer(exchange: Exchange, wire: Wire) -> Answer:
     """Answer one request of Binance's API."""
-    found = ROUTES.get((method, path))
+    name = f"{wire.method} {wire.path}"
+    found = ROUTES.get((wire.method, wire.path))
     if found is None:
-        return Answer(HTTPStatus.NOT_FOUND, {"code": -1000, "msg": f"Not found: {method} {path}"}, {})
+        return Answer(
+            HTTPStatus.NOT_FOUND, {"code": -5000, "msg": f"Path {wire.path}, Method {wire.method} is invalid"}, {}
+        )
     api, route = found
     headers: dict[str, str] = {}
     try:
-        parameters = Parameters(query, body)
+        parameters = Parameters(wire.query, wire.body)
         with exchange.lock:
-            headers = exchange.traffic.count(api, f"{method} {path}", route.weight_of(parameters))
+            headers = exchange.traffic.count(api, name, route.weight_of(parameters))
         if route.passes_through and not isinstance(exchange.market, MinuteMarket):
-            status, text = exchange.market.pass_through(api, path, query)
-            return Answer(status, text, headers)
+            return Answer(*exchange.market.pass_through(api, wire.path, wire.query), headers)
+        call = Call(exchange, api, parameters, headers=headers)
         if route.security != "public":
-            check_window_of(parameters)
+            authenticate(exchange, route, wire, parameters)
         with exchange.lock:
-            call = Call(exchange, api, path, query, parameters, headers=headers)
             if route.security != "public":
-                _authenticate(call, route, body, api_key)
+                call.account = find_account(exchange.state.accounts, wire.api_key)
+                check_window_again(parameters, wire_ms(), is_futures=api == "futures")
             return Answer(HTTPStatus.OK, change(exchange, lambda: route.answer(call)), call.headers)
     except ApiError as error:
         return Answer(error.status, error.body(), headers)
+
+
+def authenticate(exchange: Exchange, route: Route, wire: Wire, parameters: Parameters) -> None:
+    """Hold key, signature, timestamp and permission against the account; raises ApiError."""
+    with exchange.lock:
+        account = find_account(exchange.state.accounts, wire.api_key)
+    check_signature(account, wire.query, wire.body, parameters)
+    check_window(parameters, wire_ms())
+    permission = _PERMISSION[wire.path.split("/")[1]]
+    if route.security == "trade" and not account.permissions.get(permission, True):
+        raise key_rejected()
 
 
 def change(exchange: Exchange, act: Any) -> Any:
@@ -75,18 +99,3 @@ def change(exchange: Exchange, act: Any) -> Any:
         raise
     exchange.state.commit()
     return result
-
-
-def check_window_of(parameters: Parameters) -> None:
-    """Look at the timestamp on receipt; the same is done again under the lock, just before the order is matched."""
-    if "timestamp" in parameters:
-        check_window(parameters, wire_ms())
-
-
-def _authenticate(call: Call, route: Route, body: str, api_key: str | None) -> None:
-    account = find_account(call.exchange.state.accounts, api_key)
-    check_signature(account, call.query, body, call.parameters)
-    check_window(call.parameters, wire_ms())
-    if route.security == "trade" and not account.permissions.get(_PERMISSION[call.api], True):
-        raise key_rejected()
-    call.account = account
