@@ -172,8 +172,10 @@ def _show_order(order: Order) -> Json:
     }
 
 
-def _executions(exchange: Exchange, account: Account) -> Json:
-    return {"executions": [_show_execution(exchange, one) for one in exchange.state.all_executions_of(account.api_key)]}
+def _executions(exchange: Exchange, body: Json, api_key: str) -> Json:
+    del body
+    executions = exchange.state.all_executions_of(_account(exchange, api_key).api_key)
+    return {"executions": [_show_execution(exchange, one) for one in executions]}
 
 
 def _show_execution(exchange: Exchange, one: Execution) -> Json:
