@@ -92,5 +92,17 @@ def _wrap(handler: Handler) -> Handler:
     if tracer is not None:
         # Responses may hold what must not be kept by a tracing service.
         wrapped = tracer.capture_lambda_handler(wrapped, capture_response=False)
-    wrapped = metrics().log_metrics(wrapped, raise_on_empty_metrics=False)
-    return logger().inject_lambda_context(wrapped, clear_state=True)
+    return logger().inject_lambda_context(_flushing_metrics(wrapped), clear_state=True)
+
+
+def _flushing_metrics(handler: Handler) -> Handler:
+    @wraps(handler)
+    def flushing(event: Any, context: LambdaContext) -> Any:
+        try:
+            return handler(event, context)
+        finally:
+            # powertools' own decorator warns on each invocation that had nothing to count.
+            if metrics().metric_set:
+                metrics().flush_metrics()
+
+    return flushing
