@@ -90,6 +90,6 @@ bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to 
 
 #: Deploying
 .PHONY: build
-build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs a Python 3.13 and says so) [ARCH=x86_64]
+build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs a Python 3.13 and says so)
 	@runtime=$$($(BIN)/python -m infra.build.runtime_python) && \
 	PATH="$$runtime:$$PATH" ARCH=$(or $(ARCH),arm64) SAM_CLI_TELEMETRY=0 $(SAM) build --template template.yaml

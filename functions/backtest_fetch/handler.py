@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tradebot.bootstrap import backtest_step
 from tradebot.observability import observed
-from tradebot.services.run_backtest_step import fetch_candles
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 @observed
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
     """Answer the workflow's task."""
-    return fetch_candles(event)
+    return backtest_step("fetch")(event)

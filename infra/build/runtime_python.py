@@ -1,4 +1,4 @@
-"""Finds a Python of the functions' version: bytecode fits one minor version, and that of the development may be another.
+"""Finds a Python of the functions' version: bytecode fits one minor version, and development may run on another.
 
 `python -m infra.build.runtime_python` prints its folder, for the PATH of a build, or says how to get one.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from tradebot.settings import load_settings
 
@@ -184,3 +184,18 @@ def api_use_cases() -> ApiUseCases:
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
     )
+
+
+# --- Backtests ---
+
+
+def backtest_step(name: Literal["plan", "fetch", "simulate", "collect"]) -> Callable[[object], dict[str, Any]]:
+    """Return a step of the backtest workflow, from its input to its output."""
+    from tradebot.services import run_backtest_step as steps
+
+    return {
+        "plan": steps.plan_backtest,
+        "fetch": steps.fetch_candles,
+        "simulate": steps.simulate_chunk,
+        "collect": steps.collect_backtest,
+    }[name]

@@ -1,0 +1,138 @@
+"""Who may do what: the roles of template.yaml and the policy of the key."""
+
+from __future__ import annotations
+
+import re
+
+from infra.local.cloud.translate import load
+from tests.architecture.templates import (
+    FUNCTIONS,
+    ROOT,
+    WITHOUT_RESOURCE,
+    every_deployment,
+    every_function,
+    foundation,
+    functions,
+    granted,
+    holders,
+    of_type,
+    published_parameters,
+    resources,
+    role_of,
+    statements,
+    variables,
+)
+
+
+@every_deployment
+def test_no_role_is_granted_an_action_by_wildcard(deployment: str) -> None:
+    actions = [
+        (holder, action)
+        for holder in holders(deployment)
+        for s in statements(deployment, holder)
+        for action in s["Action"]
+    ]
+    assert len(actions) > 20
+    assert [(holder, action) for holder, action in actions if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action)] == []
+
+
+@every_deployment
+def test_every_resource_is_named_where_aws_knows_one(deployment: str) -> None:
+    for holder in holders(deployment):
+        for statement in statements(deployment, holder):
+            if "*" in statement["Resource"] and statement["Effect"] == "Allow":
+                assert holder in WITHOUT_RESOURCE, f"{holder}: {statement['Action']}"
+
+
+@every_deployment
+def test_every_function_has_a_role_of_its_own(deployment: str) -> None:
+    roles = {function: role_of(function, deployment) for function in functions(deployment)}
+    assert roles == {function: f"{function.removesuffix('Function')}Role" for function in roles}
+    for role in set(roles.values()):
+        trust = resources(deployment)[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert [statement["Principal"] for statement in trust] == [{"Service": "lambda.amazonaws.com"}]
+
+
+@every_deployment
+def test_no_role_stands_without_its_user(deployment: str) -> None:
+    used = {role_of(function, deployment) for function in functions(deployment)} | {"BacktestRole"}
+    assert set(of_type(deployment, "AWS::IAM::Role")) == used
+
+
+@every_deployment
+def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: str) -> None:
+    allowed = {
+        (holder, action)
+        for holder in holders(deployment)
+        for statement in statements(deployment, holder)
+        for action in statement["Action"]
+        if action.startswith("kms:")
+    }
+    assert allowed == {("BotRunnerRole", "kms:Decrypt"), ("ApiRole", "kms:GenerateDataKey")}
+    for holder, action in allowed:
+        (statement,) = [s for s in statements(deployment, holder) if action in s["Action"]]
+        assert statement["Condition"]["StringEquals"] == {
+            "kms:EncryptionContext:app": "tradebot",
+            "kms:EncryptionContext:purpose": "exchange-key",
+        }
+        assert statement["Resource"] == [{"Ref": "CredentialsKeyArn"}]
+
+
+def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
+    key = foundation("external")["CredentialsKey"]["Properties"]["KeyPolicy"]["Statement"]
+    using = [s for s in key if {"kms:Decrypt", "kms:GenerateDataKey"} & set(s["Action"])]
+    assert len(using) == 1
+    assert using[0]["Condition"]["StringEquals"]["kms:EncryptionContext:app"] == "tradebot"
+    assert using[0]["Condition"]["Null"] == {
+        "kms:EncryptionContext:user_id": "false",
+        "kms:EncryptionContext:api_key_id": "false",
+    }
+    assert not any("*" in action for statement in key for action in statement["Action"])
+
+
+@every_deployment
+def test_only_the_api_and_the_dispatcher_switch_the_tick_rule_each_one_way(deployment: str) -> None:
+    rule = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${AWS::StackName}-tick"}
+    assert granted(deployment, "events:EnableRule") == {"ApiRole": [rule]}
+    assert granted(deployment, "events:DisableRule") == {"DispatcherRole": [rule]}
+
+
+@every_deployment
+def test_only_the_api_the_dispatcher_and_the_workflow_invoke_functions(deployment: str) -> None:
+    bot_runner = [{"Fn::GetAtt": ["BotRunnerFunction", "Arn"]}]
+    invoking = granted(deployment, "lambda:InvokeFunction")
+    assert set(invoking) == {"ApiRole", "DispatcherRole", "BacktestRole"}
+    assert invoking["ApiRole"] == invoking["DispatcherRole"] == bot_runner
+    steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
+    assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
+
+
+@every_function
+def test_a_function_writes_to_its_own_log_only(function: str) -> None:
+    group = f"{function.removesuffix('Function')}LogGroup"
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert granted("aurora", action)[role_of(function)] == [{"Fn::GetAtt": [group, "Arn"]}]
+
+
+def test_each_function_logs_in_to_the_database_as_itself() -> None:
+    connecting = granted("aurora", "rds-db:connect")
+    published = published_parameters("aurora")
+    declared = load(ROOT / "template.yaml")["Parameters"]
+    assert set(connecting) == {
+        role_of(name) for name, given in functions().items() if "DATABASE_URL" in variables(given)
+    }
+    for function, given in functions().items():
+        if "DATABASE_URL" not in variables(given):
+            continue
+        ((_, allowed),) = connecting[role_of(function)][0].items()
+        login = allowed.removeprefix("${DatabaseUsersArn}/")
+        url = published[declared[variables(given)["DATABASE_URL"]["Ref"]]["Default"]]["Fn::Sub"]
+        assert url.startswith(f"postgresql://{login}@"), function
+        assert variables(given)["DATABASE_AUTH"] == "iam"
+        # The owner works as itself; every other login is the role it works as.
+        assert variables(given).get("DATABASE_ROLE", "tradebot_owner") == login
+
+
+def test_no_function_asks_iam_for_a_database_that_does_not_know_it() -> None:
+    assert granted("external", "rds-db:connect") == {}
+    assert all("VpcConfig" not in given for given in functions("external").values())
