@@ -31,8 +31,8 @@ LINTED_ONLY: dict[str, str] = {
 logger = logging.getLogger(__name__)
 
 
-def deploy(name: str, template: Template, deployment: Deployment, region: str) -> None:
-    """Create the stack `name`. Raises TemplateError where a resource cannot be made."""
+def deploy(name: str, template: Template, deployment: Deployment, region: str) -> dict[str, str]:
+    """Create the stack `name`; return its outputs. Raises TemplateError where a resource cannot be made."""
     resources = template.body["Resources"]
     carried_out = INTERPRETED.keys() | executed_types()
     unknown = sorted({entry["Type"] for entry in resources.values()} - carried_out - LINTED_ONLY.keys())
@@ -54,6 +54,7 @@ def deploy(name: str, template: Template, deployment: Deployment, region: str) -
             raise TemplateError(f"{template.path.name} cannot be deployed: {error!r}") from error
     if stack.status != "CREATE_COMPLETE":
         raise TemplateError(f"{template.path.name} cannot be deployed: its stack is {stack.status}")
+    return {output.key: output.value for output in stack.output_map.values() if output is not None}
 
 
 def forget_everything() -> None:

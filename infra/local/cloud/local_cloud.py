@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +24,7 @@ from infra.local.cloud.logs import FunctionLog
 from infra.local.cloud.pool import FunctionPool
 from infra.local.cloud.routes import routes_of
 from infra.local.cloud.translate import TemplateError, translate
+from infra.local.state import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +39,13 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 REGION = "eu-central-1"
 ATTACH_FILE = "running.json"
 HOUSEKEEPING_SECONDS = 0.5
+#: What runs when the cloud stops may take so long to end by itself.
+STOP_SECONDS = 3.0
 _one_at_a_time = threading.Lock()
+
+
+class PortTakenError(LocalError):
+    """Another program listens where the API was to be."""
 
 
 class LocalCloud:
@@ -91,6 +100,8 @@ class LocalCloud:
         self._saving = threading.Lock()
         self.endpoint_url: str
         self.api_url: str
+        #: The stacks' outputs.
+        self.outputs: dict[str, str] = {}
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -112,7 +123,7 @@ class LocalCloud:
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         self.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        gateway = Gateway(self._api_port)  # first: the port may be taken, and the stack wants to know its address
+        gateway = _gateway(self._api_port)  # first: the port may be taken, and the stack wants to know its address
         stack.callback(gateway.stop)
         self.api_url = gateway.url
         stack.enter_context(isolated_aws_environment(self.region))
@@ -156,7 +167,7 @@ class LocalCloud:
             if path is None:
                 continue
             template = translate(path, parameters, region=self.region, cache=cache)
-            deploy(name, template, deployment, self.region)
+            self.outputs |= deploy(name, template, deployment, self.region)
             code_roots |= template.code_roots
         return function_specs(deployment, code_roots)
 
@@ -184,9 +195,19 @@ class LocalCloud:
                 deliver=self._deliver,
             )
             queues[name] = queue
-            stack.callback(pool.stop)
-            stack.callback(queue.stop)
+        stack.callback(self._stop_functions, queues)
         return LambdaService(self._pools, queues)
+
+    def _stop_functions(self, queues: dict[str, EventQueue]) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        for queue in queues.values():
+            queue.stop()
+        for pool in self._pools.values():
+            pool.refuse()
+        for pool in self._pools.values():
+            pool.wait_until_idle(deadline)
+        for pool in self._pools.values():
+            pool.stop()
 
     def _serve_api(self, gateway: Gateway, service: LambdaService, deployment: Deployment) -> None:
         if len(deployment.apis) > 1:
@@ -308,6 +329,15 @@ class LocalCloud:
     def log_tail(self, logical_id: str, lines: int = 50) -> str:
         """Return the last lines of a function's log."""
         return self._pools[self.function_name(logical_id)].log.tail(lines)
+
+
+def _gateway(port: int) -> Gateway:
+    try:
+        return Gateway(port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortTakenError(f"port {port} is taken by another program: name another one for the API") from error
 
 
 def _result(outcome: Outcome) -> InvokeResult:

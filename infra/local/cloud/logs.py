@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TAIL_READ_BYTES = 256 * 1024
+#: A log that has grown to this is put aside as `.log.1`, in the place of the one before.
+ROTATE_BYTES = 32 * 1024 * 1024
 
 
 class FunctionLog:
@@ -18,14 +20,24 @@ class FunctionLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = path.open("ab", buffering=0)
         self._lock = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        self._file: BinaryIO = self.path.open("ab", buffering=0)
+        self._size = self._file.tell()
 
     def write(self, text: bytes) -> None:
         """Append, whole."""
         with self._lock:
-            if not self._file.closed:
-                self._file.write(text)
+            if self._file.closed:
+                return
+            self._file.write(text)
+            self._size += len(text)
+            if self._size >= ROTATE_BYTES:
+                self._file.close()
+                self.path.replace(self.path.with_suffix(".log.1"))
+                self._open()
 
     def close(self) -> None:
         """Close the file; what comes later is dropped."""

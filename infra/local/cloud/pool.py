@@ -80,12 +80,22 @@ class FunctionPool:
         for worker in idle:
             worker.stop()
 
-    def stop(self) -> None:
-        """Kill every process and wait until none is left."""
+    def refuse(self) -> None:
+        """Begin nothing any more; what runs goes on."""
         with self._changed:
             self._stopped = True
-            workers = list(self._workers)
             self._changed.notify_all()
+
+    def wait_until_idle(self, deadline: float) -> None:
+        """Return when nothing runs, or at the deadline (monotonic)."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy(), max(0.0, deadline - time.monotonic()))
+
+    def stop(self) -> None:
+        """Kill every process and wait until none is left."""
+        self.refuse()
+        with self._changed:
+            workers = list(self._workers)
         for worker in workers:
             worker.stop()
         for worker in workers:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from infra.local.cloud.aws_environment import isolated_aws_environment
+from infra.local.state import LocalError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
-class TemplateError(Exception):
+class TemplateError(LocalError):
     """The template, or a parameter given to it, cannot be deployed; the message says which and why."""
 
 

@@ -325,6 +325,7 @@ class Worker:
 
     def _finish(self) -> None:
         """Say what became of the invocation of a process that has ended, and let everything go."""
+        self._kill()  # what it left behind: the children of its session
         was, self.state = self.state, State.GONE
         self._read_output()
         with self._lock:
