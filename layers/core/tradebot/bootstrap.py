@@ -84,9 +84,9 @@ def database_engine() -> Engine:
 
 def open_session() -> OpenSession:
     """Return what opens one transaction as a user, or as nobody yet."""
-    from tradebot.repositories.session import session_scope
+    from tradebot.repositories.database_errors import translated_session
 
-    return partial(session_scope, database_engine())
+    return partial(translated_session, database_engine())
 
 
 @cache

@@ -7,6 +7,7 @@ TradeBotError
 ├── ConflictError                409  it cannot be done in the present state; the message says what to do first
 ├── ConfigurationError           500  the deployment is wrong: a setting is missing or does not parse
 ├── NotAvailableYetError         501  asked for rightly, but no part of the product does it yet
+├── DatabaseUnavailableError     503  no answer, no connection or no lock in time: try again in a moment
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
     ├── ExchangeUnavailableError 503  no answer or an unreadable one: for an order this means UNKNOWN, never failed
@@ -100,6 +101,14 @@ class NotAvailableYetError(TradeBotError):
 
     http_status = 501
     code = "not-available-yet"
+
+
+class DatabaseUnavailableError(TradeBotError):
+    """The database gave no answer, no connection or no lock in time; nothing was changed."""
+
+    http_status = 503
+    code = "database-unavailable"
+    retryable = True
 
 
 class LeaseLostError(TradeBotError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Date, Numeric, and_, case, cast, desc, func, literal, select
+from sqlalchemy import Date, Numeric, and_, case, cast, desc, func, literal, literal_column, select
 
 from tradebot.models import Trade
 from tradebot.repositories.pages import Page, newest_first
@@ -90,7 +90,8 @@ def sum_fees_in_other_assets(session: Session, user_id: int, bot_config_id: int)
 
 def sum_trades_by_day(session: Session, user_id: int, bot_config_id: int, *, days: int) -> Sequence[Record]:
     """Return the last `days` UTC days that saw a trade, newest first."""
-    day = cast(func.timezone("UTC", Trade.timestamp), Date).label("day")
+    # A literal, not a parameter: the server has to see that SELECT and GROUP BY mean the same expression.
+    day = cast(func.timezone(literal_column("'UTC'"), Trade.timestamp), Date).label("day")
     pnl = Trade.realized_pnl
     return session.execute(
         select(

@@ -1,0 +1,249 @@
+"""The API function's handler over real Postgres, and AWS's own client over moto for KMS, secrets, rules, invokes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from sqlalchemy import text
+
+from tests.integration.api.gateway import Client
+from tradebot import bootstrap
+from tradebot.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+
+HANDLER = Path(__file__).parents[3] / "functions" / "api" / "handler.py"
+RULE = "tradebot-test-tick"
+PASSWORD = "seven-candles-before-noon"
+_numbers = count(1)
+
+
+@dataclass
+class Cloud:
+    """What moto holds for the function, and what the function asked Lambda for."""
+
+    key_id: str
+    invocations: list[dict[str, Any]] = field(default_factory=list)
+
+    def rule_is_enabled(self) -> bool:
+        """Tell whether the dispatcher's rule fires."""
+        return bool(boto3.client("events").describe_rule(Name=RULE)["State"] == "ENABLED")
+
+    def disable_rule(self) -> None:
+        """Do what the dispatcher does when it finds no active bot."""
+        boto3.client("events").disable_rule(Name=RULE)
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[Cloud]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "POWERTOOLS_SERVICE_NAME": "api",
+            "POWERTOOLS_METRICS_NAMESPACE": "TradeBot",
+        }.items():
+            environment.setenv(name, value)
+        with mock_aws(config={"lambda": {"use_docker": False}}):
+            cloud = Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+            boto3.client("secretsmanager").create_secret(
+                Name="tradebot-test-token", SecretString=json.dumps({"signing_key": "k" * 64})
+            )
+            boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
+            role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
+            boto3.client("lambda").create_function(
+                FunctionName="bot-runner",
+                Runtime="python3.13",
+                Role=role["Role"]["Arn"],
+                Handler="handler.handler",
+                Code={"ZipFile": b"-"},
+            )
+            yield cloud
+
+
+@pytest.fixture
+def settings(database_url: str, _moto: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """What the template gives the function, with the database of this test."""
+    for name, value in {
+        "DATABASE_URL": database_url,
+        "DATABASE_ROLE": "app_api",
+        "CREDENTIALS_KEY_ID": _moto.key_id,
+        "BOT_RUNNER_FUNCTION": "bot-runner",
+        "TICK_RULE": RULE,
+        "TOKEN_SECRET_ID": "tradebot-test-token",
+    }.items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    yield load_settings()
+    bootstrap.database_engine().dispose()
+    _forget()
+
+
+def _forget() -> None:
+    load_settings.cache_clear()
+    for made_once in (
+        bootstrap.kms_client,
+        bootstrap.secrets_client,
+        bootstrap.lambda_client,
+        bootstrap.events_client,
+        bootstrap.database_engine,
+        bootstrap.token_authority,
+        bootstrap.api_use_cases,
+    ):
+        made_once.cache_clear()
+
+
+@pytest.fixture
+def cloud(settings: Settings, _moto: Cloud) -> Cloud:
+    """AWS, with the invocations of this test alone."""
+    _moto.invocations.clear()
+    _moto.disable_rule()
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
+        _moto.invocations.append(json.loads(params["body"]))
+
+    bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", record)
+    return _moto
+
+
+@pytest.fixture
+def handler(cloud: Cloud) -> Callable[..., Any]:
+    """functions/api/handler.py as Lambda loads it: a fresh module, whose first invocation makes the app."""
+    spec = importlib.util.spec_from_file_location("api_handler", HANDLER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[..., Any] = module.handler
+    return function
+
+
+@pytest.fixture
+def anybody(handler: Callable[..., Any]) -> Client:
+    """A client that has not logged in."""
+    return Client(handler)
+
+
+@pytest.fixture
+def new_user(anybody: Client) -> Callable[[], Client]:
+    """Make users, each logged in."""
+
+    def make() -> Client:
+        email = f"trader{next(_numbers)}@example.com"
+        registered = anybody.post("/v1/auth/register", {"email": email, "password": PASSWORD})
+        assert registered.status == 201, registered.body
+        session = anybody.post("/v1/auth/login", {"email": email, "password": PASSWORD}).json
+        return Client(anybody.handler, session["access_token"], registered.json)
+
+    return make
+
+
+@pytest.fixture
+def alice(new_user: Callable[[], Client]) -> Client:
+    """A user."""
+    return new_user()
+
+
+@pytest.fixture
+def bob(new_user: Callable[[], Client]) -> Client:
+    """Another user."""
+    return new_user()
+
+
+def key_body(**changes: object) -> dict[str, Any]:
+    """Return a valid new API key."""
+    body: dict[str, Any] = {
+        "label": "demo",
+        "environment": "testnet",
+        "api_key": "the-public-half-of-the-key-x7Qa",
+        "secret_key": "the-half-that-nobody-may-see",
+    }
+    return {**body, **changes}
+
+
+def bot_body(**changes: object) -> dict[str, Any]:
+    """Return a valid new bot, without a key."""
+    body: dict[str, Any] = {
+        "name": "trend",
+        "symbol": "BTCUSDT",
+        "timeframe": "5m",
+        "stop_loss_perc": "1.5",
+        "take_profit_perc": "3",
+        "ema_fast": 9,
+        "ema_slow": 21,
+        "rsi_period": 14,
+        "rsi_oversold": 30,
+        "rsi_overbought": 70,
+    }
+    return {**body, **changes}
+
+
+class Backstage:
+    """Does to rows what other functions do: the check of a key, a position, trades."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def run(self, statement: str, **parameters: object) -> None:
+        """Run one statement past row level security."""
+        with self._engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
+    def value(self, statement: str, **parameters: object) -> Any:
+        """Return the first column of the first row."""
+        with self._engine.begin() as connection:
+            return connection.execute(text(statement), parameters).scalar()
+
+    def mark_key(self, api_key_id: int, *, error: str | None = None) -> None:
+        """Answer a key's check."""
+        self.run(
+            "UPDATE api_keys SET is_valid = :ok, checked_at = now(), check_error = :error WHERE id = :id",
+            id=api_key_id,
+            ok=error is None,
+            error=error,
+        )
+
+    def open_position(self, bot_id: int) -> None:
+        """Let a bot hold a position."""
+        self.run(
+            "UPDATE bot_states SET in_position = true, entry_price = 24000, current_position_size_coins = 0.5,"
+            " last_price = 24100, unrealized_pnl = 50, strategy_state = '{\"v\": 1}' WHERE id = :id",
+            id=bot_id,
+        )
+
+    def hold_lease(self, bot_id: int, seconds: int = 60) -> None:
+        """Let a tick run."""
+        self.run(
+            "UPDATE bot_states SET lease_token = 1, lease_expires_at = now() + make_interval(secs => :seconds)"
+            " WHERE id = :id",
+            id=bot_id,
+            seconds=seconds,
+        )
+
+
+@pytest.fixture
+def backstage(migrated_engine: Engine) -> Backstage:
+    """What the other functions would do."""
+    return Backstage(migrated_engine)
+
+
+@pytest.fixture
+def valid_key(alice: Client, backstage: Backstage) -> int:
+    """A key of Alice that the exchange accepted."""
+    key_id: int = alice.post("/v1/api-keys", key_body()).json["id"]
+    backstage.mark_key(key_id)
+    return key_id
