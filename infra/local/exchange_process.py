@@ -55,6 +55,8 @@ class ExchangeProcess:
             arguments += ["--seed", str(market.seed)]
         if market.candles is not None:
             arguments += ["--csv", str(market.candles)]
+        if market.live_url is not None:
+            arguments += ["--live-spot-url", market.live_url, "--live-futures-url", market.live_url]
         if market.start is not None:
             arguments += ["--start", market.start.isoformat()]
         return arguments

@@ -190,7 +190,7 @@ def outcome_table(outcome: Replay) -> Table:
             str(bot.stops),
             str(sum(trade["reason"] == "take_profit" for trade in bot.trades)),
             f"{Decimal(bot.report['realized_pnl']):+.2f}",
-            f"{Decimal(bot.report['total_fees']):.2f}",
+            f"{Decimal(bot.report['fees']):.2f}",
             "-" if bot.report["win_rate"] is None else f"{float(bot.report['win_rate']):.0%}",
             "open" if bot.state["in_position"] else "flat",
         )

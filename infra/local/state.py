@@ -30,6 +30,8 @@ class Market:
     seed: int = 7
     candles: Path | None = None
     start: datetime | None = None
+    #: Where `live` takes public data from, instead of Binance's own hosts.
+    live_url: str | None = None
 
     @property
     def state_name(self) -> str:

@@ -42,6 +42,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--candles", type=Path, help="CSV of Binance klines to replay")
     parser.add_argument("--market", choices=["generator", "live"], default="generator")
+    parser.add_argument("--live-url", help="base URL of the live market's public data, instead of Binance's own")
     parser.add_argument("--seed", type=int, default=7, help="seed of the generated market")
     parser.add_argument("--start", type=datetime.fromisoformat, help="where in the CSV trading starts (UTC)")
     parser.add_argument("--port", type=int, help=f"port of the API (default {API_PORT}, or a free one)")
@@ -53,7 +54,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def chosen_market(options: argparse.Namespace) -> Market:
     """Return the market that the options name. Raises LocalError where the file is not there."""
     if options.candles is None:
-        return Market(kind=options.market, seed=options.seed)
+        return Market(kind=options.market, seed=options.seed, live_url=options.live_url)
     if not options.candles.is_file():
         raise LocalError(f"there is no file {options.candles}: CANDLES names a CSV of Binance klines")
     if symbol_of(options.candles) is None:
