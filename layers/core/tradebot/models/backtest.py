@@ -64,10 +64,10 @@ class Backtest(Base):
     monthly_results: Mapped[list[dict[str, Any]] | None]
     test_mode: Mapped[str] = mapped_column(String(8), server_default="true")
     market_type: Mapped[MarketType] = mapped_column(one_of(MarketType, 8), server_default=MarketType.SPOT.value)
-    leverage: Mapped[int] = mapped_column(server_default="10")
+    leverage: Mapped[int] = mapped_column(server_default=text("10"))
     status: Mapped[BacktestStatus] = mapped_column(one_of(BacktestStatus), server_default=BacktestStatus.PENDING.value)
     #: 0 to 1.
-    progress: Mapped[float] = mapped_column(server_default="0")
+    progress: Mapped[float] = mapped_column(server_default=text("0"))
     execution_name: Mapped[str | None] = mapped_column(String(80), unique=True)
     error_message: Mapped[str | None] = mapped_column(Text)
     metrics: Mapped[dict[str, Any] | None]

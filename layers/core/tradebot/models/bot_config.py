@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
 def _custom_integer(default: int) -> Mapped[int | None]:
     # An explicit null is a choice (the plain column counts), so it must not turn into the default.
-    return mapped_column(Integer().evaluates_none(), server_default=str(default))
+    return mapped_column(Integer().evaluates_none(), server_default=text(str(default)))
 
 
 def _custom_percentage(default: str) -> Mapped[Decimal | None]:
-    return mapped_column(Numeric(9, 4).evaluates_none(), server_default=default)
+    return mapped_column(Numeric(9, 4).evaluates_none(), server_default=text(default))
 
 
 class BotConfig(Base):
@@ -132,7 +133,7 @@ class BotConfig(Base):
     rsi_oversold: Mapped[int]
     rsi_overbought: Mapped[int]
     max_daily_trades: Mapped[int | None]
-    check_interval_seconds: Mapped[int] = mapped_column(server_default="60")
+    check_interval_seconds: Mapped[int] = mapped_column(server_default=text("60"))
     #: Null trades on paper.
     api_key_id: Mapped[int | None]
     strategy: Mapped[str] = mapped_column(String(40), server_default="simple")
@@ -152,7 +153,7 @@ class BotConfig(Base):
     #: No user's money moves unasked.
     auto_transfer_funds: Mapped[bool] = mapped_column(server_default=false())
     #: Counts on futures only.
-    leverage: Mapped[int] = mapped_column(server_default="10")
+    leverage: Mapped[int] = mapped_column(server_default=text("10"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 

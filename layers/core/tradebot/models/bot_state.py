@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, false
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, Money, UpdatedAt, known_values, not_negative, number, one_of, positive
@@ -57,14 +57,14 @@ class BotState(Base):
     max_price_since_entry: Mapped[Money | None]
     take_profit_price: Mapped[Money | None]
     stop_loss_price: Mapped[Money | None]
-    daily_pnl: Mapped[Money] = mapped_column(server_default="0")
-    daily_trades_count: Mapped[int] = mapped_column(server_default="0")
+    daily_pnl: Mapped[Money] = mapped_column(server_default=text("0"))
+    daily_trades_count: Mapped[int] = mapped_column(server_default=text("0"))
     #: Equity at the last close of the previous UTC day.
     day_base_equity: Mapped[Money | None]
     #: Since the start, net of fees.
-    realized_pnl: Mapped[Money] = mapped_column(server_default="0")
+    realized_pnl: Mapped[Money] = mapped_column(server_default=text("0"))
     #: At `last_price`.
-    unrealized_pnl: Mapped[Money] = mapped_column(server_default="0")
+    unrealized_pnl: Mapped[Money] = mapped_column(server_default=text("0"))
     last_price: Mapped[Money | None]
     #: The engine's memory, as it serialises it.
     strategy_state: Mapped[dict[str, Any] | None]
@@ -76,10 +76,10 @@ class BotState(Base):
     last_run_at: Mapped[datetime | None]
     last_error_message: Mapped[str | None] = mapped_column(Text)
     #: It only grows: whoever holds an older one has lost the lease.
-    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     #: Database time.
     lease_expires_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(server_default="0")
+    version: Mapped[int] = mapped_column(server_default=text("0"))
     last_updated_at: Mapped[UpdatedAt]
 
     bot_config: Mapped["BotConfig"] = relationship(lazy="raise", back_populates="state")

@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tradebot.models.base import (
@@ -61,7 +71,7 @@ class Order(Base):
     #: Strategy, close time of the candle and action: two ticks of one candle make one key.
     decision_key: Mapped[str] = mapped_column(String(120))
     leg: Mapped[Leg] = mapped_column(one_of(Leg, 8))
-    attempt: Mapped[int] = mapped_column(server_default="1")
+    attempt: Mapped[int] = mapped_column(server_default=text("1"))
     client_order_id: Mapped[str] = mapped_column(String(36), unique=True)
     symbol: Mapped[str] = mapped_column(String(30))
     market_type: Mapped[MarketType] = mapped_column(one_of(MarketType, 8))
@@ -76,10 +86,10 @@ class Order(Base):
     #: Wire time of the signature, milliseconds since 1970.
     signed_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     venue_order_id: Mapped[str | None] = mapped_column(String(64))
-    executed_qty: Mapped[Money] = mapped_column(server_default="0")
+    executed_qty: Mapped[Money] = mapped_column(server_default=text("0"))
     avg_price: Mapped[Money | None]
     last_error: Mapped[str | None] = mapped_column(Text)
-    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, desc, func
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, desc, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, Id, Money, known_values, number, one_of, positive
@@ -53,7 +53,7 @@ class Trade(Base):
     price: Mapped[Money]
     quantity_filled: Mapped[Money]
     quote_quantity_filled: Mapped[Money]
-    commission_amount: Mapped[Money] = mapped_column(server_default="0")
+    commission_amount: Mapped[Money] = mapped_column(server_default=text("0"))
     commission_asset: Mapped[str | None] = mapped_column(String(20))
     pnl: Mapped[Money | None]
     #: Net of both sides' fees; null on an entry.

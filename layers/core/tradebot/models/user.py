@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, String, true
+from sqlalchemy import CheckConstraint, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, CreatedAt, Id, UpdatedAt
@@ -34,7 +34,7 @@ class User(Base):
     reset_token: Mapped[str | None] = mapped_column(String(128), unique=True)
     reset_token_expires: Mapped[datetime | None]
     #: Every access token carries it; raising it ends all sessions at once.
-    token_version: Mapped[int] = mapped_column(server_default="0")
+    token_version: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
