@@ -46,7 +46,10 @@ class ExchangeProcess:
             if "listening on " in line:
                 self.url = line.rpartition("listening on ")[2].strip()
                 return self.url
-        raise LocalError(log.read_text().strip() or "the simulated exchange ended without a word")
+        said = log.read_text().strip() or "the simulated exchange ended without a word"
+        if self._market.kind == "live":
+            said += " With make: LIVE_URL=... names other hosts; `make up` or `make up CANDLES=...` need none."
+        raise LocalError(said)
 
     def _arguments(self) -> list[str]:
         market = self._market
