@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
+    from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CreateBot
     from tradebot.services.delete_api_key import DeleteApiKey
     from tradebot.services.delete_bot import DeleteBot
+    from tradebot.services.dispatch_due_bots import DispatchDueBots
+    from tradebot.services.exchange_lines import ExchangeLines
     from tradebot.services.get_user import GetUser
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_bots import ReadBots
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
+    from tradebot.services.run_bot import RunBot
+    from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
     from tradebot.services.update_bot import UpdateBot
@@ -57,10 +62,11 @@ def secrets_client() -> SecretsManagerClient:
 
 @cache
 def lambda_client() -> LambdaClient:
-    """Return the process's Lambda client."""
+    """Return the process's Lambda client, with a connection for each thread of the dispatcher."""
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("lambda")
+    return boto3.client("lambda", config=Config(max_pool_connections=32))
 
 
 @cache
@@ -184,6 +190,63 @@ def api_use_cases() -> ApiUseCases:
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
     )
+
+
+# --- Ticks ---
+
+
+@cache
+def dispatch_due_bots() -> DispatchDueBots:
+    """Return what hands a tick to every due bot (BOT_RUNNER_FUNCTION, TICK_RULE, DATABASE_*)."""
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.schedule import EventBridgeTickSchedule
+    from tradebot.services.dispatch_due_bots import DispatchDueBots
+
+    settings = load_settings()
+    return DispatchDueBots(
+        open_session(),
+        LambdaInvoker(lambda_client, settings.bot_runner_function),
+        EventBridgeTickSchedule(events_client, settings.tick_rule),
+    )
+
+
+@cache
+def exchange_lines() -> ExchangeLines:
+    """Return the process's lines to the exchange (BINANCE_*_URL, CREDENTIALS_KEY_ID). ccxt is loaded by the first."""
+    from tradebot.exchange.ccxt_client import make_client, make_key_checker
+    from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
+    from tradebot.services.exchange_lines import ExchangeLines
+
+    settings = load_settings()
+    data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
+    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, settings.binance_url)
+
+
+@cache
+def run_bot() -> RunBot:
+    """Return what runs one tick of one bot (MARKET_CLOCK, DATABASE_*, and see `exchange_lines`)."""
+    from tradebot.repositories.statement_counter import StatementCounter
+    from tradebot.services.run_bot import RunBot
+
+    statements = StatementCounter(database_engine())
+    return RunBot(open_session(), exchange_lines(), load_settings().market_clock, statements)
+
+
+@cache
+def check_api_key() -> CheckApiKey:
+    """Return what asks the exchange about a key (DATABASE_*, and see `exchange_lines`)."""
+    from tradebot.services.check_api_key import CheckApiKey
+
+    return CheckApiKey(open_session(), exchange_lines())
+
+
+@cache
+def run_maintenance() -> RunMaintenance:
+    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, DATABASE_*)."""
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.services.run_maintenance import RunMaintenance
+
+    return RunMaintenance(open_session(), LambdaInvoker(lambda_client, load_settings().bot_runner_function))
 
 
 # --- Backtests ---

@@ -49,10 +49,6 @@ class _BinanceClient:
     def __init__(self, transport: CcxtTransport) -> None:
         self._transport = transport
 
-    @property
-    def request_count(self) -> int:
-        return self._transport.request_count
-
     def synchronise_clock(self, *, force: bool = False) -> None:
         self._transport.synchronise_clock(
             lambda: answers.integer_of(answers.field_of(self._transport.public(self.TIME), "serverTime")), force=force
@@ -236,7 +232,7 @@ class BinanceFuturesClient(_BinanceClient):
 def make_client(
     venue: Venue, environment: str, market: str, *, api_key: str = "", secret_key: str = ""
 ) -> BinanceSpotClient | BinanceFuturesClient:
-    """Return the client of one account for `market` (`spot` or `futures`) of `environment` (`live` or `testnet`)."""
+    """Return the client for `market` (`spot` or `futures`) of `environment` (`live` or `testnet`)."""
     if market == "futures":
         urls = BinanceFuturesClient.urls(venue.base_url)
         return BinanceFuturesClient(CcxtTransport(venue, urls, api_key=api_key, secret_key=secret_key))

@@ -45,21 +45,8 @@ class KeyReport:
     is_ip_restricted: bool
 
 
-class ExchangeClient(Protocol):
-    """One account on one market (spot or futures) of one environment. Not for use by two threads at once."""
-
-    @property
-    def request_count(self) -> int:
-        """HTTP requests sent so far."""
-        ...
-
-    def synchronise_clock(self, *, force: bool = False) -> None:
-        """Measure the exchange's clock unless that was done in the last minute; refuse an offset above 30 s."""
-        ...
-
-    def wire_now_ms(self) -> int:
-        """Return the exchange's time in ms, for signatures and quiet times."""
-        ...
+class MarketData(Protocol):
+    """What anybody may read of one market (spot or futures) of one environment."""
 
     def symbol_rules(self, symbol: str) -> SymbolRules:
         """Return the symbol's filters, kept for an hour."""
@@ -71,6 +58,18 @@ class ExchangeClient(Protocol):
 
     def price(self, symbol: str) -> Decimal:
         """Return the price of the last trade."""
+        ...
+
+
+class Account(Protocol):
+    """One account on one market. Not for use by two threads at once."""
+
+    def synchronise_clock(self, *, force: bool = False) -> None:
+        """Measure the exchange's clock unless that was done in the last minute; refuse an offset above 30 s."""
+        ...
+
+    def wire_now_ms(self) -> int:
+        """Return the exchange's time in ms, for signatures and quiet times."""
         ...
 
     def free_balances(self) -> Mapping[str, Decimal]:
@@ -101,11 +100,15 @@ class ExchangeClient(Protocol):
         ...
 
 
+class ExchangeClient(MarketData, Account, Protocol):
+    """Both."""
+
+
 class KeyChecker(Protocol):
     """One account, asked what its key may do."""
 
     def synchronise_clock(self, *, force: bool = False) -> None:
-        """See ExchangeClient."""
+        """See Account."""
         ...
 
     def key_report(self) -> KeyReport:

@@ -32,6 +32,7 @@ class Venue:
     """What all accounts on one base URL share in a warm process: the IP address's ban, the clock offset, filters."""
 
     base_url: str
+    request_count: int = 0
     #: Monotonic second before which nothing may be sent.
     blocked_until: float = 0.0
     clock_offset_ms: int | None = None
@@ -54,7 +55,6 @@ class CcxtTransport:
 
     def __init__(self, venue: Venue, urls: Mapping[str, str], *, api_key: str = "", secret_key: str = "") -> None:
         self.venue = venue
-        self.request_count = 0
         self._last_used_at = 0.0
         self._answer: Any = None
         self._client = binance_class()(
@@ -108,7 +108,7 @@ class CcxtTransport:
         self.venue.refuse_while_blocked()
         self._drop_idle_connections()
         self._answer = None
-        self.request_count += 1
+        self.venue.request_count += 1
         body: Any = None
         failed_before_answer = ""
         try:

@@ -1,0 +1,64 @@
+"""How a tick ends: the status and message that its user sees, and when the bot is due again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tradebot.domain.market import BotStatus
+from tradebot.errors import ExchangeThrottledError, TradeBotError
+from tradebot.services.run_bot.gates import wants_to_trade
+
+if TYPE_CHECKING:
+    from tradebot.services.run_bot.context import Tick
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+_DEFECT = "This tick stopped at an internal error, which is logged; the next one tries again."
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written when the lease is given back."""
+
+    outcome: str
+    status: BotStatus
+    next_run_at: datetime | None
+    message: str | None
+
+
+def next_run_at(tick_at: datetime, check_interval_seconds: int) -> datetime:
+    """Return the next tick after `tick_at` on the grid of the interval, in whole minutes, counted from 1970.
+
+    A bot that was started in mid-interval meets the closes of its candles from the second tick on.
+    """
+    interval = max(1, math.ceil(check_interval_seconds / 60)) * _MINUTE
+    return _EPOCH + ((tick_at - _EPOCH) // interval + 1) * interval
+
+
+def ending_of(tick: Tick) -> Ending:
+    """Return how a tick ends that did what it came for."""
+    message = " ".join(tick.messages) or None
+    due_again_at = next_run_at(tick.tick_at, tick.parameters.check_interval_seconds)
+    if wants_to_trade(tick.claim):
+        return Ending("done", tick.status, due_again_at, message)
+    if tick.in_doubt:
+        return Ending("settling", BotStatus.STOPPING, due_again_at, message)
+    return Ending("stopped", BotStatus.STOPPED, None, message)
+
+
+def ending_of_failure(tick: Tick, error: Exception) -> Ending:
+    """Return how a tick ends that met an error: one that passes is tried again, another one stops the bot."""
+    claim = tick.claim
+    due_again_at = next_run_at(tick.tick_at, claim.config.check_interval_seconds)
+    if not isinstance(error, TradeBotError):
+        return Ending("failed", claim.status, due_again_at, _DEFECT)
+    message = " ".join([*tick.messages, error.message])
+    if not error.retryable:
+        return Ending("error", BotStatus.ERROR, None, message)
+    if isinstance(error, ExchangeThrottledError):
+        allowed_at = tick.tick_at + timedelta(seconds=error.retry_after_seconds)
+        due_again_at = max(due_again_at, next_run_at(allowed_at, 60))
+    return Ending("deferred", claim.status, due_again_at, message)

@@ -1,0 +1,51 @@
+"""The candles that a tick has to take in, and the price now. Asks the exchange only for what can be new."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tradebot.domain.timeframe import Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tradebot.domain.candle import Candle
+    from tradebot.services.run_bot.context import Tick
+
+#: A month's `seconds` are its shortest; going back by its longest cannot fall short.
+_LONGEST_MONTH = timedelta(days=31)
+
+
+def has_new_candle(tick: Tick) -> bool:
+    """Tell whether a candle can have closed since the last one fed."""
+    memory = tick.memory
+    newest = tick.parameters.timeframe.last_closed(tick.market_now)
+    return memory is None or memory.last_open_at is None or newest > memory.last_open_at
+
+
+def new_candles(tick: Tick) -> Sequence[Candle]:
+    """Return the closed candles since the last one fed, oldest first; none is asked for where none can be new."""
+    if not has_new_candle(tick):
+        return ()
+    timeframe = tick.parameters.timeframe
+    fed = tick.memory.last_open_at if tick.memory is not None else None
+    newest = timeframe.last_closed(tick.market_now)
+    start_at = newest if fed is None else timeframe.close_of(fed)
+    return tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
+
+
+def warm_up_candles(tick: Tick) -> Sequence[Candle]:
+    """Return the newest `warm_up_candles` closed ones."""
+    timeframe, wanted = tick.parameters.timeframe, tick.parameters.warm_up_candles
+    newest = timeframe.last_closed(tick.market_now)
+    length = _LONGEST_MONTH if timeframe is Timeframe.MONTH else timedelta(seconds=timeframe.seconds)
+    start_at = _not_before_epoch(newest, length * (wanted - 1))
+    candles = tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
+    return candles[-wanted:]
+
+
+def _not_before_epoch(at: datetime, back: timedelta) -> datetime:
+    epoch = at.replace(year=1970, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    return max(at - back, epoch)

@@ -1,0 +1,150 @@
+"""What a tick writes: orders, fills and trades, and the bot's state from its memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tradebot.domain.market import BotStatus
+from tradebot.domain.order import OrderStatus
+from tradebot.engine.tick import unrealized_pnl
+from tradebot.errors import LeaseLostError
+from tradebot.repositories.leases import deactivate_bot, release_bot
+from tradebot.repositories.orders import insert_fills, insert_trade, settle_order
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tradebot.services.run_bot.context import Outcome, Tick
+    from tradebot.services.run_bot.ending import Ending
+
+
+def record_outcomes(session: Session, tick: Tick) -> None:
+    """Write what became of the orders that are not recorded yet. The caller clears them once it has committed."""
+    for outcome in tick.unrecorded:
+        order, venue, execution = outcome.order, outcome.venue, outcome.execution
+        settle_order(
+            session,
+            tick.claim,
+            order.id,
+            status=_moved(order.status, outcome.status),
+            venue_order_id=None if venue is None else str(venue.order_id),
+            executed_qty=None if execution is None else execution.quantity,
+            avg_price=None if execution is None else execution.average_price,
+            last_error=outcome.last_error,
+        )
+        if execution is not None:
+            insert_fills(session, _fill_rows(tick, outcome))
+            insert_trade(session, _trade_row(tick, outcome))
+
+
+def finish(tick: Tick, ending: Ending) -> None:
+    """Record everything and give the lease back in one transaction. Raise LeaseLostError where the lease was lost."""
+    claim = tick.claim
+    with tick.open_session(claim.user_id) as session:
+        if ending.status is BotStatus.ERROR:
+            deactivate_bot(session, claim)
+        record_outcomes(session, tick)
+        released = release_bot(
+            session,
+            claim,
+            {"last_run_at": tick.tick_at, **_state_columns(tick)},
+            status=ending.status,
+            next_run_at=ending.next_run_at,
+            last_error_message=ending.message,
+        )
+        if not released:
+            raise LeaseLostError("The lease was lost before the tick could be recorded; the next one recovers it.")
+    tick.unrecorded.clear()
+
+
+def memory_columns(tick: Tick) -> dict[str, Any]:
+    """Return what the next tick needs of this one's memory, for the intent's transaction."""
+    memory = tick.memory
+    assert memory is not None
+    return {"strategy_state": memory.to_json(), "last_closed_candle_at": memory.last_open_at}
+
+
+def _state_columns(tick: Tick) -> dict[str, Any]:
+    """Return the columns that follow from the memory; none where nothing changed."""
+    memory, price = tick.memory, tick.price
+    if memory is None or not tick.is_changed:
+        return {}
+    position = memory.position
+    columns: dict[str, Any] = {
+        **memory_columns(tick),
+        "in_position": position is not None,
+        "daily_pnl": memory.daily_pnl,
+        "daily_trades_count": memory.trades_today,
+        "day_base_equity": memory.day_base_equity,
+        "realized_pnl": memory.realized_pnl,
+        "unrealized_pnl": 0 if price is None or position is None else unrealized_pnl(memory, tick.rules, price),
+        "position_side": position.side if position is not None and tick.parameters.is_futures else None,
+        "entry_price": position and position.entry_price,
+        "current_position_size_coins": position and position.quantity,
+        "trailing_stop_price": position and position.trailing_stop_price,
+        "max_price_since_entry": position and position.extreme_price,
+        "take_profit_price": position and position.take_profit_price,
+        "stop_loss_price": position and position.stop_loss_price,
+    }
+    return columns if price is None else {**columns, "last_price": price}
+
+
+def _moved(before: OrderStatus, after: OrderStatus) -> OrderStatus:
+    """Hold every move to the table. What was sent and is proved absent was unknown in between."""
+    if before is OrderStatus.SENDING and after is OrderStatus.ABSENT:
+        before = before.moved_to(OrderStatus.UNKNOWN)
+    return before.moved_to(after)
+
+
+def _venue(tick: Tick) -> str:
+    return f"{tick.claim.key_environment}-{tick.parameters.market_type.value}"
+
+
+def _fill_rows(tick: Tick, outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "user_id": tick.claim.user_id,
+            "order_id": outcome.order.id,
+            "bot_config_id": tick.claim.bot_config_id,
+            "venue": _venue(tick),
+            "account": str(tick.claim.config.api_key_id),
+            "symbol": outcome.order.symbol,
+            "trade_id": fill.trade_id,
+            "side": outcome.order.side,
+            "price": fill.price,
+            "quantity": fill.quantity,
+            "quote_quantity": fill.quote_quantity,
+            "commission": fill.commission,
+            "commission_asset": fill.commission_asset,
+            "executed_at": fill.executed_at,
+        }
+        for fill in outcome.fills
+    ]
+
+
+def _trade_row(tick: Tick, outcome: Outcome) -> dict[str, Any]:
+    order, venue, execution = outcome.order, outcome.venue, outcome.execution
+    assert venue is not None
+    assert execution is not None
+    assert outcome.commission is not None
+    amount, asset = outcome.commission
+    return {
+        "bot_config_id": tick.claim.bot_config_id,
+        "user_id": tick.claim.user_id,
+        "order_id": order.id,
+        "binance_order_id": f"{_venue(tick)}:{order.symbol}:{venue.order_id}",
+        "symbol": order.symbol,
+        "market_type": tick.parameters.market_type,
+        "side": order.side,
+        "position_side": outcome.position_side if tick.parameters.is_futures else None,
+        "order_type": order.type,
+        "reason": order.reason,
+        "price": execution.average_price,
+        "quantity_filled": execution.quantity,
+        "quote_quantity_filled": execution.quote_quantity,
+        "commission_amount": amount,
+        "commission_asset": asset,
+        "pnl": outcome.unrealized_pnl,
+        "realized_pnl": outcome.realized_pnl,
+        "timestamp": execution.executed_at,
+    }

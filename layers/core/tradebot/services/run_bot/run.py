@@ -1,0 +1,132 @@
+"""One tick of one bot from lease to lease: claim, recover, look, decide, order, record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tradebot.clock import market_clock
+from tradebot.errors import LeaseLostError, TradeBotError
+from tradebot.observability import bind, count, logger, measure_milliseconds
+from tradebot.repositories.leases import claim_bot
+from tradebot.services.run_bot.context import Tick
+from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, load_memory, start
+from tradebot.services.run_bot.ending import ending_of, ending_of_failure
+from tradebot.services.run_bot.gates import require_key, wants_to_trade
+from tradebot.services.run_bot.orders import act
+from tradebot.services.run_bot.record import finish
+from tradebot.services.run_bot.recover import recover_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tradebot.clock import MarketClockMode
+    from tradebot.services.run_bot.context import Exchanges
+    from tradebot.services.user_sessions import OpenSession
+
+
+class Counter(Protocol):
+    """Counts statements."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What a tick did. `busy`: another one holds the bot, or it is not due; that is a success."""
+
+    outcome: str
+    actions: tuple[str, ...] = ()
+    statements: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunBot:
+    """Run one tick of one bot."""
+
+    open_session: OpenSession
+    exchanges: Exchanges
+    clock_mode: MarketClockMode
+    statements: Counter
+
+    def __call__(
+        self, *, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+    ) -> TickReport:
+        """Return what was done. Errors that pass or that the user has to mend end in the bot's state, defects raise.
+
+        `tick_at` is market time; `remaining_ms` says how much time the function still has.
+        """
+        bind(bot_config_id=bot_config_id, tick_at=tick_at.isoformat())
+        began = time.perf_counter()
+        statements, requests = self.statements.count, self.exchanges.request_count()
+        outcome, actions = self._run(bot_config_id, user_id, tick_at, remaining_ms)
+        report = TickReport(
+            outcome, tuple(actions), self.statements.count - statements, self.exchanges.request_count() - requests
+        )
+        milliseconds = (time.perf_counter() - began) * 1000
+        measure_milliseconds("TickDuration", milliseconds)
+        count("TicksBusy" if outcome == "busy" else "TicksDone")
+        logger().info(
+            "tick",
+            outcome=outcome,
+            actions=actions,
+            milliseconds=round(milliseconds, 1),
+            statements=report.statements,
+            requests=report.requests,
+        )
+        return report
+
+    def _run(
+        self, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+    ) -> tuple[str, list[str]]:
+        with self.open_session(user_id) as session:
+            claim = claim_bot(session, user_id, bot_config_id, tick_at)
+        if claim is None:
+            return "busy", []
+        tick = Tick(
+            claim,
+            tick_at,
+            market_clock(self.clock_mode, tick_at).market_now(),
+            self.exchanges,
+            self.open_session,
+            remaining_ms,
+        )
+        defect: Exception | None = None
+        try:
+            _trade(tick)
+            ending = ending_of(tick)
+        except TradeBotError as error:
+            ending = ending_of_failure(tick, error)
+        except Exception as error:  # noqa: BLE001  the bot is told and given back; the error goes on to Lambda below
+            logger().exception("tick failed")
+            defect = error
+            ending = ending_of_failure(tick, error)
+        try:
+            finish(tick, ending)
+        except LeaseLostError:
+            return "lease_lost", tick.actions
+        if defect is not None:
+            raise defect
+        return ending.outcome, tick.actions
+
+
+def _trade(tick: Tick) -> None:
+    """Do what is due. Nothing is decided while the gates are closed, but an order in doubt is settled in any case."""
+    require_key(tick.claim)
+    load_memory(tick)
+    if tick.claim.live_orders:
+        if tick.memory is None:
+            tick.remember(fresh_memory(tick))
+        recover_orders(tick)
+    if not wants_to_trade(tick.claim):
+        return
+    if is_starting(tick):
+        start(tick)
+    decision = decide(tick)
+    if decision is not None:
+        act(tick, decision)
+    if tick.failure is not None:
+        raise tick.failure
