@@ -11,6 +11,7 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.moto_api._internal.models import moto_api_backend
 
 from infra.local.cloud.functions import ACCOUNT_ID, FunctionSpec, RetrySettings
+from infra.local.cloud.resource_types import LINTED_ONLY
 from infra.local.cloud.resources import INTERPRETED, Deployment, deploying, executed_types
 from infra.local.cloud.translate import CODE_BUCKET, Template, TemplateError
 
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = dict[str, Any]
-#: Types that nothing here acts on. They are checked by cfn-lint, and matter on AWS alone.
-LINTED_ONLY: dict[str, str] = {
-    "AWS::CloudWatch::Alarm": "no alarm rings here; CloudWatch has no figures of this machine",
-    "AWS::EC2::SecurityGroupEgress": "there is no network to guard",
-    "AWS::RDS::DBCluster": "only with Database=aurora; here Postgres is a process, or a server of yours",
-    "AWS::RDS::DBInstance": "as DBCluster",
-    "AWS::RDS::DBSubnetGroup": "as DBCluster",
-    "AWS::S3::BucketPolicy": "moto enforces no bucket policy",
-    "AWS::SNS::Subscription": "no alarm, so nothing to mail",
-}
 logger = logging.getLogger(__name__)
 
 

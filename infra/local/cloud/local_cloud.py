@@ -242,7 +242,7 @@ class LocalCloud:
             "endpoint_url": self.endpoint_url,
             "api_url": self.api_url,
             "region": self.region,
-            "functions": self._names,
+            "functions": {spec.code_root.name: spec.name for spec in self.functions.values()},
             "log_directory": str(self.log_directory),
         }
         write_private(path, json.dumps(running, indent=1).encode())

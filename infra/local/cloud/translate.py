@@ -81,12 +81,23 @@ def translate(path: Path, parameters: dict[str, str], *, region: str, cache: Pat
     """Return the template at `path` with these parameters, ready to deploy. Raises TemplateError."""
     source = load(path)
     values = checked_parameters(path.name, source.get("Parameters") or {}, parameters)
-    root = path.resolve().parent
-    code_roots = _localise(source, root)
-    is_sam = SAM_TRANSFORM in _as_list(source.get("Transform"))
-    body = _cached_transform(source, region, cache) if is_sam else source
+    code_roots = _localise(source, path.resolve().parent)
+    body = _plain(source, region, cache)
     body["Parameters"] = deepcopy(source.get("Parameters") or {})
     return Template(path, decide_conditions(body, values), code_roots, parameters)
+
+
+def transformed(path: Path, *, region: str = "eu-central-1", cache: Path | None = None) -> Json:
+    """Return every resource of a template after the SAM translation, its conditions left open."""
+    source = load(path)
+    _localise(source, path.resolve().parent)
+    resources: Json = _plain(source, region, cache)["Resources"]
+    return resources
+
+
+def _plain(source: Json, region: str, cache: Path | None) -> Json:
+    is_sam = SAM_TRANSFORM in _as_list(source.get("Transform"))
+    return _cached_transform(source, region, cache) if is_sam else source
 
 
 def checked_parameters(name: str, declared: Json, given: dict[str, str]) -> Json:
