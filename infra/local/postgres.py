@@ -142,6 +142,8 @@ class EmbeddedPostgres:
 
     def _join_users(self) -> None:
         # Waits while a guardian shuts the server down. Held until `_leave`, hence no `with`.
+        if self._use is not None:
+            return
         self._use = (self.state / "use.lock").open("a")
         fcntl.flock(self._use, fcntl.LOCK_SH)
 

@@ -7,6 +7,7 @@ beside them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -16,12 +17,15 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.postgres_guardian import server_process
 from infra.local.state import LocalError
 
 MAJOR_VERSION = 18
 #: Survives a restart of the machine, and others may pass through it.
 SHARED_ROOT = Path("/var/tmp")  # noqa: S108  `own_folder` refuses what another user has put there
 UNPRIVILEGED_LOGIN = "nobody"
+#: Names the state folder that the data belong to.
+ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,18 @@ def own_folder(state: Path, runner: Account) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise LocalError(f"{folder} is not a folder of yours: someone else has put it there. Remove it and try again.")
     folder.chmod(0o755)
+    (folder / ORIGIN).write_text(str(state.resolve()))
+    _sweep(folder)
     return folder
+
+
+def _sweep(kept: Path) -> None:
+    """Remove our folders of states that are gone: a deleted checkout's, a test's."""
+    for folder in SHARED_ROOT.glob("tradebot-*"):
+        with contextlib.suppress(OSError):
+            is_orphan = folder.lstat().st_uid == os.geteuid() and not Path((folder / ORIGIN).read_text()).exists()
+            if is_orphan and folder != kept and server_process(folder / "data") is None:
+                shutil.rmtree(folder)
 
 
 def programs(folder: Path, runner: Account) -> Path:

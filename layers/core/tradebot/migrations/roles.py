@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tradebot.repositories.session import sqlstate
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,7 +30,8 @@ def ensure_role(connection: Connection, name: str, settings: Mapping[str, str], 
             with connection.begin_nested():
                 _ensure_role(connection, name, settings, is_login_on_aws=is_login_on_aws)
         except DBAPIError as error:
-            if sqlstate(error) not in _SOMEBODY_WAS_QUICKER or attempt == ATTEMPTS - 1:
+            details: dict[str, str] = error.orig.args[0] if error.orig else {}
+            if details.get("C") not in _SOMEBODY_WAS_QUICKER or attempt == ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  spreads the contenders, hides nothing
         else:
