@@ -75,6 +75,9 @@ class ExchangeProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process = None
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
