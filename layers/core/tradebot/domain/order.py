@@ -155,8 +155,9 @@ class Execution:
         """Add up at least one fill; the time is the last one's."""
         quantity, quote, commissions = ZERO, ZERO, dict[str, "Decimal"]()
         executed_at: datetime | None = None
+        listed = tuple(fills)  # a generator would run in our context
         with exact():
-            for fill in fills:
+            for fill in listed:
                 quantity += fill.quantity
                 quote += fill.quote_quantity
                 commissions[fill.commission_asset] = commissions.get(fill.commission_asset, ZERO) + fill.commission
