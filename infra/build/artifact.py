@@ -74,6 +74,7 @@ def prune(site: Path, layer: Layer) -> None:
         _keep_only(site / package, patterns)
     for name, content in layer.replaced.items():
         (site / name).write_text(content)
+    (site / ".lock").unlink(missing_ok=True)  # uv's own
     for folder in [*site.glob("**/tests"), *site.glob("**/__pycache__"), site / "bin"]:
         shutil.rmtree(folder, ignore_errors=True)
     for path in [path for pattern in (*NOT_SHIPPED, *layer.dropped) for path in site.rglob(pattern)]:

@@ -26,6 +26,8 @@ from tests.architecture.templates import (
     variables,
 )
 from tradebot.errors import ConfigurationError
+from tradebot.migrations.upgrade import STATEMENT_TIMEOUT_SECONDS
+from tradebot.repositories.leases import LEASE_SECONDS
 from tradebot.settings import Settings
 
 
@@ -36,7 +38,7 @@ def test_a_function_says_how_long_how_large_and_on_what_it_runs(deployment: str,
     assert given["Runtime"] == "python3.13"
     assert given["Architectures"] == ["arm64"]
     assert given["Handler"] == "handler.handler"
-    assert 1 <= given["Timeout"] <= 300
+    assert 1 <= given["Timeout"] <= 360
     assert 128 <= given["MemorySize"] <= 1769
     assert given["TracingConfig"] == {"Mode": "Active" if deployment == "aurora" else "PassThrough"}
     assert given["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{stem(function)}"}
@@ -70,6 +72,18 @@ def test_a_function_carries_layers_of_this_template_and_no_more_than_lambda_take
 
 def test_the_api_answers_before_the_gateway_gives_up_on_it() -> None:
     assert functions()["ApiFunction"]["Timeout"] < 30
+
+
+def test_a_tick_that_lambda_ends_still_holds_its_lease() -> None:
+    assert functions()["BotRunnerFunction"]["Timeout"] < LEASE_SECONDS
+
+
+def test_postgres_ends_a_migration_before_lambda_does() -> None:
+    assert functions()["MigrateFunction"]["Timeout"] > STATEMENT_TIMEOUT_SECONDS
+
+
+def test_a_dispatch_ends_before_the_next_tick() -> None:
+    assert functions()["DispatcherFunction"]["Timeout"] < 60
 
 
 def test_a_tick_is_not_retried_and_its_failure_is_kept_and_noticed() -> None:

@@ -98,11 +98,11 @@ def test_only_the_api_and_the_dispatcher_switch_the_tick_rule_each_one_way(deplo
 
 
 @every_deployment
-def test_only_the_api_the_dispatcher_and_the_workflow_invoke_functions(deployment: str) -> None:
+def test_functions_invoke_the_bot_runner_only_and_the_workflow_its_steps(deployment: str) -> None:
     bot_runner = [{"Fn::GetAtt": ["BotRunnerFunction", "Arn"]}]
     invoking = granted(deployment, "lambda:InvokeFunction")
-    assert set(invoking) == {"ApiRole", "DispatcherRole", "BacktestRole"}
-    assert invoking["ApiRole"] == invoking["DispatcherRole"] == bot_runner
+    assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole"}
+    assert invoking["ApiRole"] == invoking["DispatcherRole"] == invoking["MaintenanceRole"] == bot_runner
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
 
