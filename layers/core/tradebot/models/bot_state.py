@@ -35,7 +35,7 @@ class BotState(Base):
         *not_negative("current_position_size_coins"),
         *number("daily_pnl", "day_base_equity", "realized_pnl", "unrealized_pnl"),
         CheckConstraint(
-            "NOT in_position OR (entry_price IS NOT NULL AND current_position_size_coins > 0)",
+            "NOT in_position OR (entry_price IS NOT NULL AND COALESCE(current_position_size_coins, 0) > 0)",
             name="position_has_price_and_size",
         ),
         CheckConstraint("daily_trades_count >= 0", name="daily_trades_count_not_negative"),

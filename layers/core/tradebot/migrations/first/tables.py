@@ -185,7 +185,7 @@ CREATE TABLE bot_states (
     CONSTRAINT ck_bot_states_realized_pnl_number CHECK (realized_pnl <> 'NaN'),
     CONSTRAINT ck_bot_states_unrealized_pnl_number CHECK (unrealized_pnl <> 'NaN'),
     CONSTRAINT ck_bot_states_position_has_price_and_size
-        CHECK (NOT in_position OR (entry_price IS NOT NULL AND current_position_size_coins > 0)),
+        CHECK (NOT in_position OR (entry_price IS NOT NULL AND COALESCE(current_position_size_coins, 0) > 0)),
     CONSTRAINT ck_bot_states_daily_trades_count_not_negative CHECK (daily_trades_count >= 0),
     CONSTRAINT ck_bot_states_lease_token_not_negative CHECK (lease_token >= 0),
     CONSTRAINT ck_bot_states_version_not_negative CHECK (version >= 0)
