@@ -98,7 +98,7 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
     return Claim(
         bot_config_id=bot_config_id,
         user_id=user_id,
-        config=BotConfig(**{column.name: found[start.c[column.name]] for column in _CONFIG_COLUMNS}),
+        config=BotConfig(**{column.name: found[column.name] for column in _CONFIG_COLUMNS}),
         **{name: found[name] for name in _CLAIM_FIELDS},
     )
 
