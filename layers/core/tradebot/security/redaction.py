@@ -21,11 +21,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
     # Query strings and headers: signature=..., X-MBX-APIKEY: ...
     (re.compile(rf"(?i)\b({_NAMES})(=|:\s?)(?![\"'\\\s{{\[])[^\s&,;\"'\\)}}\]]+"), rf"\1\2{MASK}"),
-    # JSON and reprs, also inside a JSON string: "secret_key": "...", {\"password\": \"...\"}, {'api_key': '...'}
-    (
-        re.compile(rf"(?i)(\\?[\"']{_NAMES}\\?[\"']\s*:\s*)(\\?[\"'])(?:(?!\2).)*\2"),
-        rf"\1\2{MASK}\2",
-    ),
+    # JSON and reprs: "secret_key": "...", {'api_key': '...'}; a quote inside the value is escaped
+    (re.compile(rf"""(?i)("{_NAMES}"\s*:\s*)"(?:\\.|[^"\\])*"?"""), rf'\1"{MASK}"'),
+    (re.compile(rf"""(?i)('{_NAMES}'\s*:\s*)'(?:\\.|[^'\\])*'?"""), rf"\1'{MASK}'"),
+    # JSON inside a JSON string: {\"password\": \"...\"}; a quote inside the value is \\\"
+    (re.compile(rf"""(?i)(\\"{_NAMES}\\"\s*:\s*)\\"(?:\\\\\\"|(?!\\").)*\\\""""), rf'\1\\"{MASK}\\"'),
     # postgresql://login:password@host
     (re.compile(r"(?i)\b(\w+://[^\s:/@]+):[^\s@/]+@"), rf"\1:{MASK}@"),
 )
