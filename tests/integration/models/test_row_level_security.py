@@ -1,0 +1,288 @@
+"""Who may do what to whose rows: every role against every table, with nothing between the role and the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+
+from tests.fixtures.database import connected
+from tests.fixtures.rows import Owner, table, valid_row
+from tradebot.models import Base
+from tradebot.repositories.session import make_engine, session_scope, sqlstate
+from tradebot.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+
+    from tests.fixtures.database import TestDatabase
+
+    EngineAs = Callable[[str | None], Engine]
+
+TABLES = tuple(Base.metadata.tables)
+#: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
+GRANTED = {
+    "app_api": {
+        "users": "SIUD",
+        "api_keys": "SIUD",
+        "bot_configs": "SIUD",
+        "bot_states": "SIU",
+        "orders": "S",
+        "fills": "S",
+        "trades": "S",
+        "backtests": "SIUD",
+    },
+    "app_worker": {
+        "users": "S(id is_active)",
+        "api_keys": "S U(check_error checked_at is_valid updated_at)",
+        "bot_configs": "S U(is_active updated_at)",
+        "bot_states": "SU",
+        "orders": "SIU",
+        "fills": "SI",
+        "trades": "SIU",
+        "backtests": "SU",
+    },
+    "app_dispatcher": {
+        "bot_configs": "S(id is_active timeframe user_id)",
+        "bot_states": "S(id next_run_at status user_id)",
+    },
+    "app_maintenance": {
+        "api_keys": "S(checked_at id is_valid user_id)",
+        "bot_configs": "S(id is_active timeframe user_id)",
+        "bot_states": "S(id next_run_at status user_id)",
+    },
+    "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
+    "PUBLIC": {},
+}
+COMMANDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+INSUFFICIENT_PRIVILEGE = "42501"
+
+
+class Tenants:
+    """Two users with a row in every table, on a database of the module's."""
+
+    def __init__(self, database: TestDatabase) -> None:
+        self.database = database
+        self._engines: dict[str, Engine] = {}
+        engine = self.engine_of_superuser()
+        with engine.begin() as connection:
+            self.alice, self.bob = Owner(connection), Owner(connection)
+            connection.execute(text("UPDATE bot_states SET next_run_at = '1970-01-01'"))
+            connection.execute(text("UPDATE bot_configs SET is_active = true"))
+
+    def engine_of_superuser(self) -> Engine:
+        return self._engines.setdefault(
+            "superuser", make_engine(Settings({"DATABASE_URL": self.database.superuser_url}))
+        )
+
+    def engine(self, role: str) -> Engine:
+        return self._engines.setdefault(role, make_engine(self.database.settings(role)))
+
+    def dispose(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose()
+
+    def whose(self, role: str, user_id: int | None, name: str) -> set[int]:
+        """Return the owners of the rows of a table that a role sees as a user."""
+        column = "id" if name == "users" else "user_id"
+        with session_scope(self.engine(role), user_id) as session:
+            return set(session.execute(text(f"SELECT {column} FROM {name}")).scalars())
+
+
+@pytest.fixture(scope="module")
+def tenants(module_database: TestDatabase) -> Iterator[Tenants]:
+    made = Tenants(module_database)
+    yield made
+    made.dispose()
+
+
+def allowed(role: str, name: str, command: str) -> bool:
+    return command in "".join(part.split("(")[0] for part in GRANTED[role].get(name, "").split(" "))
+
+
+def test_the_roles_hold_these_grants_and_no_others(tenants: Tenants) -> None:
+    with connected(tenants.database.superuser_url) as connection:
+        whole = connection.run(
+            "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
+            " WHERE table_schema = 'public' AND (grantee LIKE 'app\\_%' OR grantee = 'PUBLIC')"
+        )
+        single = connection.run(
+            "SELECT grantee, table_name, privilege_type, column_name FROM information_schema.column_privileges AS c"
+            " WHERE table_schema = 'public' AND (grantee LIKE 'app\\_%' OR grantee = 'PUBLIC') AND NOT EXISTS ("
+            " SELECT FROM information_schema.role_table_grants AS t WHERE t.grantee = c.grantee"
+            " AND t.table_name = c.table_name AND t.privilege_type = c.privilege_type)"
+        )
+    found: dict[tuple[str, str, str], set[str]] = {}
+    for grantee, name, command in whole:
+        found[grantee, name, command] = set()
+    for grantee, name, command, column in single:
+        found.setdefault((grantee, name, command), set()).add(column)
+    expected: dict[tuple[str, str, str], set[str]] = {}
+    for role, grants in GRANTED.items():
+        for name, granted in grants.items():
+            for part in granted.replace("(", " (").replace(") ", ")|").split("|"):
+                letters, _, columns = part.partition("(")
+                for letter in letters.replace(" ", ""):
+                    last = letter == letters.replace(" ", "")[-1]
+                    expected[role, name, COMMANDS[letter]] = set(columns.rstrip(")").split()) if last else set()
+    assert found == expected
+
+
+def test_every_table_has_row_level_security_that_binds_its_owner_too(tenants: Tenants) -> None:
+    with connected(tenants.database.superuser_url) as connection:
+        rows = connection.run(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT (relrowsecurity AND relforcerowsecurity)"
+        )
+    assert rows == [["alembic_version"]]
+
+
+def test_the_roles_own_nothing_but_the_lookup_and_bypass_nothing(tenants: Tenants) -> None:
+    with connected(tenants.database.superuser_url) as connection:
+        owners = connection.run(
+            "SELECT relname FROM pg_class JOIN pg_roles AS r ON r.oid = relowner WHERE rolname LIKE 'app\\_%'"
+        )
+        functions = connection.run(
+            "SELECT proname, rolname, prosecdef, proconfig FROM pg_proc JOIN pg_roles AS r ON r.oid = proowner"
+            " WHERE rolname LIKE 'app\\_%'"
+        )
+        creators = connection.run(
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'app\\_%' AND (rolsuper OR rolbypassrls OR rolcreaterole"
+            " OR rolcreatedb OR has_schema_privilege(oid, 'public', 'CREATE'))"
+        )
+    assert owners == []
+    assert functions == [["app_user_by_email", "app_lookup", True, ["search_path=pg_catalog, pg_temp"]]]
+    assert creators == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("role", ["app_api", "app_worker"])
+class TestWhatAUsersFunctionsSee:
+    """Of a table, with the user's id and without it."""
+
+    def test_a_user_sees_the_users_own_rows_and_nobody_sees_any_without_a_user(
+        self, tenants: Tenants, role: str, name: str
+    ) -> None:
+        for owner in (tenants.alice, tenants.bob):
+            assert tenants.whose(role, owner.user_id, name) == {owner.user_id}
+            # The connection is the same one: nothing of the user stays with it.
+            assert tenants.whose(role, None, name) == set()
+        assert tenants.whose(role, 2_000_000_000, name) == set()
+
+    @pytest.mark.parametrize("command", ["UPDATE", "DELETE"])
+    def test_another_users_rows_cannot_be_changed(self, tenants: Tenants, role: str, name: str, command: str) -> None:
+        column = {"api_keys": "is_valid", "bot_configs": "is_active"}.get(name, "id")
+        statement = f"UPDATE {name} SET {column} = {column}" if command == "UPDATE" else f"DELETE FROM {name}"
+        is_allowed = allowed(role, name, command[0])
+        bobs = tenants.bob.ids[name if name != "bot_states" else "bot_configs"]
+        for user_id in (tenants.alice.user_id, None):
+            with session_scope(tenants.engine(role), user_id) as session:
+                if is_allowed:
+                    result = session.execute(text(f"{statement} WHERE id = {bobs}"))
+                    assert result.rowcount == 0  # type: ignore[attr-defined]  # a CursorResult, of UPDATE and DELETE
+                else:
+                    with pytest.raises(DBAPIError) as refused:
+                        session.execute(text(f"{statement} WHERE id = {bobs}"))
+                    assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+                session.rollback()
+
+    def test_a_row_cannot_be_inserted_for_another_user(self, tenants: Tenants, role: str, name: str) -> None:
+        parents = {"id": 2_000_000_000} if name == "users" else tenants.bob.parents(name)
+        statement = insert(table(name)).values(valid_row(name, **parents))
+        for user_id in (tenants.alice.user_id, None):
+            with session_scope(tenants.engine(role), user_id) as session:
+                with pytest.raises(DBAPIError, match=r"row-level security|permission denied") as refused:
+                    session.execute(statement)
+                assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+                session.rollback()
+
+
+CHANGEABLE = [
+    (role, name)
+    for role in ("app_api", "app_worker")
+    for name in TABLES
+    if name != "users" and allowed(role, name, "U")
+]
+
+
+@pytest.mark.parametrize(("role", "name"), CHANGEABLE)
+def test_an_own_row_cannot_be_given_away(tenants: Tenants, role: str, name: str) -> None:
+    with session_scope(tenants.engine(role), tenants.alice.user_id) as session:
+        with pytest.raises(DBAPIError) as refused:
+            session.execute(text(f"UPDATE {name} SET user_id = {tenants.bob.user_id}"))
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+        session.rollback()
+
+
+@pytest.mark.parametrize("role", ["app_api", "app_worker"])
+def test_a_user_inserts_rows_of_the_users_own(tenants: Tenants, role: str) -> None:
+    names = [name for name in TABLES if name not in {"users", "bot_states"} and allowed(role, name, "I")]
+    assert names
+    with session_scope(tenants.engine(role), tenants.alice.user_id) as session:
+        for name in names:
+            session.execute(insert(table(name)).values(valid_row(name, **tenants.alice.parents(name))))
+        session.rollback()
+
+
+def test_the_dispatcher_sees_of_all_users_who_is_due_and_nothing_else(tenants: Tenants) -> None:
+    engine = tenants.engine("app_dispatcher")
+    both = {tenants.alice.user_id, tenants.bob.user_id}
+    assert tenants.whose("app_dispatcher", None, "bot_states") == both
+    assert tenants.whose("app_dispatcher", None, "bot_configs") == both
+    with tenants.engine_of_superuser().begin() as connection:
+        connection.execute(text("UPDATE bot_states SET next_run_at = NULL"))
+        connection.execute(text("UPDATE bot_configs SET is_active = false"))
+    assert tenants.whose("app_dispatcher", None, "bot_states") == set()
+    assert tenants.whose("app_dispatcher", None, "bot_configs") == set()
+    for statement in (
+        "SELECT strategy_state FROM bot_states",
+        "SELECT symbol FROM bot_configs",
+        "UPDATE bot_states SET next_run_at = NULL",
+        "SELECT id FROM users",
+        "SELECT id FROM api_keys",
+        "SELECT id FROM trades",
+        "SELECT * FROM app_user_by_email('user1@example.com')",
+    ):
+        with pytest.raises(DBAPIError) as refused, session_scope(engine, None) as session:
+            session.execute(text(statement))
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE, statement
+
+
+def test_a_login_finds_its_user_by_address_before_a_user_is_known(tenants: Tenants) -> None:
+    with tenants.engine_of_superuser().connect() as connection:
+        email = connection.execute(text("SELECT email FROM users WHERE id = :id"), {"id": tenants.bob.user_id}).scalar()
+    lookup = text("SELECT * FROM app_user_by_email(:email)")
+    with session_scope(tenants.engine("app_api"), None) as session:
+        for address in (email, str(email).upper()):
+            row = session.execute(lookup, {"email": address}).one()
+            assert tuple(row) == (tenants.bob.user_id, "$argon2id$", True, 0)
+        assert session.execute(lookup, {"email": "nobody@example.com"}).all() == []
+        assert session.execute(lookup, {"email": "%"}).all() == []
+    for role in ("app_worker", "app_maintenance"):
+        with pytest.raises(DBAPIError) as refused, session_scope(tenants.engine(role), None) as session:
+            session.execute(lookup, {"email": email})
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+
+
+def test_a_function_cannot_leave_its_role_for_another(tenants: Tenants) -> None:
+    # The login may act as any role, so that one login serves; a role by itself is no member of another.
+    with connected(tenants.database.superuser_url) as connection:
+        members = connection.run(
+            "SELECT a.rolname, b.rolname FROM pg_roles AS a, pg_roles AS b WHERE a.rolname LIKE 'app\\_%'"
+            " AND b.rolname LIKE 'app\\_%' AND a.oid <> b.oid AND pg_has_role(a.oid, b.oid, 'MEMBER')"
+        )
+    assert members == []
+
+
+def test_a_new_user_is_inserted_under_an_id_taken_from_the_sequence(tenants: Tenants) -> None:
+    with session_scope(tenants.engine("app_api"), None) as session:
+        new_id = session.execute(
+            text("SELECT set_config('app.user_id', nextval('users_id_seq')::text, true)::int")
+        ).scalar_one()
+        session.execute(insert(table("users")).values(valid_row("users", id=new_id)))
+        assert set(session.execute(text("SELECT id FROM users")).scalars()) == {new_id}
+        session.rollback()
