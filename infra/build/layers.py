@@ -23,11 +23,22 @@ class Layer:
 
 
 _ASYNCHRONOUS = "only ccxt's asynchronous client imports it; a function does one thing at a time"
-_RUNTIME = "the Lambda runtime has it"
 
 LAYERS: dict[str, Layer] = {
-    "base": Layer(
-        distributions=("aws-lambda-powertools", "sqlalchemy", "pg8000"),
+    "observability": Layer(distributions=("aws-lambda-powertools",)),
+    # Takes the place of `observability` where tracing is on.
+    "tracing": Layer(
+        distributions=("aws-lambda-powertools", "aws-xray-sdk"),
+        left_out={
+            "botocore": "the Lambda runtime has it",
+            "python-dateutil": "botocore needs it",
+            "six": "python-dateutil needs it",
+            "urllib3": "botocore needs it",
+        },
+    ),
+    "database": Layer(
+        distributions=("sqlalchemy", "pg8000"),
+        over=("observability",),
         dropped=("sqlalchemy/testing",),  # 2 MB for the tests of dialects
     ),
     "cryptography": Layer(
@@ -36,7 +47,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "web": Layer(
         distributions=("fastapi", "mangum", "pydantic", "pyjwt", "email-validator", "swagger-ui-bundle"),
-        over=("base", "cryptography"),
+        over=("observability", "database", "cryptography"),
         left_out={
             "dnspython": "only a check of deliverability asks the DNS, and pydantic has email-validator leave it out",
             "jinja2": "renders a page of swagger-ui-bundle that is not used: FastAPI has its own",
@@ -54,7 +65,7 @@ LAYERS: dict[str, Layer] = {
     ),
     "trading": Layer(
         distributions=("ccxt",),
-        over=("base", "cryptography"),
+        over=("observability", "database", "cryptography"),
         left_out={
             "aiohappyeyeballs": _ASYNCHRONOUS,
             "aiohttp": _ASYNCHRONOUS,
@@ -74,10 +85,5 @@ LAYERS: dict[str, Layer] = {
         kept_only={"ccxt": ("__init__.py", "base/*", "binance.py", "abstract/__init__.py", "abstract/binance.py")},
         replaced={"ccxt/__init__.py": '"""Binance alone: the other exchanges are not shipped."""\n'},
     ),
-    "migrations": Layer(distributions=("alembic",), over=("base",)),
-    "tracing": Layer(
-        distributions=("aws-xray-sdk",),
-        over=("base",),
-        left_out={"botocore": _RUNTIME, "urllib3": _RUNTIME},
-    ),
+    "migrations": Layer(distributions=("alembic",), over=("observability", "database")),
 }

@@ -68,6 +68,7 @@ def test_a_function_carries_layers_of_this_template_and_no_more_than_lambda_take
     assert layers[0].startswith("CoreLayer")
     assert set(layers) <= set(of_type(deployment, "AWS::Lambda::LayerVersion"))
     assert any(layer.startswith("TracingLayer") for layer in layers) == (deployment == "aurora")
+    assert any(layer.startswith("ObservabilityLayer") for layer in layers) != (deployment == "aurora")
 
 
 def test_the_api_answers_before_the_gateway_gives_up_on_it() -> None:
