@@ -144,8 +144,10 @@ def api_use_cases() -> ApiUseCases:
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
+    from tradebot.observability import logger
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
+    from tradebot.security.redaction import install_redaction
     from tradebot.services.bot_rules import warnings_of
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.create_api_key import CreateApiKey
@@ -164,6 +166,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
 
+    install_redaction(logger().handlers)
     settings = load_settings()
     session = open_session()
     sessions = UserSessions(session)

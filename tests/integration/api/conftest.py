@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import logging
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -14,8 +16,12 @@ import pytest
 from moto import mock_aws
 from sqlalchemy import text
 
+from tests.fixtures.database import TestDatabase, TestServer, _copy
 from tests.integration.api.gateway import Client
 from tradebot import bootstrap
+from tradebot.observability import logger
+from tradebot.repositories.session import make_engine
+from tradebot.security.passwords import PasswordHasher
 from tradebot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 HANDLER = Path(__file__).parents[3] / "functions" / "api" / "handler.py"
 RULE = "tradebot-test-tick"
 PASSWORD = "seven-candles-before-noon"
+#: Of PASSWORD, cheaper than the policy asks for.
+HASH = PasswordHasher(memory_kib=64, iterations=1).hash(PASSWORD)
 _numbers = count(1)
 
 
@@ -36,6 +44,11 @@ class Cloud:
     key_id: str
     invocations: list[dict[str, Any]] = field(default_factory=list)
 
+    def record(self, params: dict[str, Any], **_: object) -> None:
+        """Note what boto3 is about to send to Lambda."""
+        assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
+        self.invocations.append(json.loads(params["body"]))
+
     def rule_is_enabled(self) -> bool:
         """Tell whether the dispatcher's rule fires."""
         return bool(boto3.client("events").describe_rule(Name=RULE)["State"] == "ENABLED")
@@ -45,7 +58,7 @@ class Cloud:
         boto3.client("events").disable_rule(Name=RULE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _moto() -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {
@@ -74,22 +87,36 @@ def _moto() -> Iterator[Cloud]:
             yield cloud
 
 
-@pytest.fixture
-def settings(database_url: str, _moto: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """What the template gives the function, with the database of this test."""
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "DATABASE_ROLE": "app_api",
-        "CREDENTIALS_KEY_ID": _moto.key_id,
-        "BOT_RUNNER_FUNCTION": "bot-runner",
-        "TICK_RULE": RULE,
-        "TOKEN_SECRET_ID": "tradebot-test-token",
-    }.items():
-        monkeypatch.setenv(name, value)
-    _forget()
-    yield load_settings()
-    bootstrap.database_engine().dispose()
-    _forget()
+@pytest.fixture(scope="module")
+def api_database(postgres_server: TestServer, template_database: str) -> Iterator[TestDatabase]:
+    """One database for the tests of a module: each has users of its own, and users do not see each other."""
+    with _copy(postgres_server, template_database) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[..., Any]]:
+    """functions/api/handler.py as Lambda loads it, with what the template gives it."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "DATABASE_URL": api_database.url,
+            "DATABASE_ROLE": "app_api",
+            "CREDENTIALS_KEY_ID": _moto.key_id,
+            "BOT_RUNNER_FUNCTION": "bot-runner",
+            "TICK_RULE": RULE,
+            "TOKEN_SECRET_ID": "tradebot-test-token",
+        }.items():
+            environment.setenv(name, value)
+        _forget()
+        spec = importlib.util.spec_from_file_location("api_handler", HANDLER)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", _moto.record)
+        yield module.handler
+        bootstrap.database_engine().dispose()
+        _forget()
 
 
 def _forget() -> None:
@@ -107,29 +134,17 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def cloud(settings: Settings, _moto: Cloud) -> Cloud:
+def cloud(_moto: Cloud) -> Cloud:
     """AWS, with the invocations of this test alone."""
     _moto.invocations.clear()
     _moto.disable_rule()
-
-    def record(params: dict[str, Any], **_: object) -> None:
-        assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
-        _moto.invocations.append(json.loads(params["body"]))
-
-    bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", record)
     return _moto
 
 
 @pytest.fixture
-def handler(cloud: Cloud) -> Callable[..., Any]:
-    """functions/api/handler.py as Lambda loads it: a fresh module, whose first invocation makes the app."""
-    spec = importlib.util.spec_from_file_location("api_handler", HANDLER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    function: Callable[..., Any] = module.handler
-    return function
+def handler(_function: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
+    """The function's handler; tests share it as invocations share a warm function."""
+    return _function
 
 
 @pytest.fixture
@@ -139,15 +154,17 @@ def anybody(handler: Callable[..., Any]) -> Client:
 
 
 @pytest.fixture
-def new_user(anybody: Client) -> Callable[[], Client]:
-    """Make users, each logged in."""
+def new_user(anybody: Client, backstage: Backstage) -> Callable[[], Client]:
+    """Make users with a session. Hashing and logging in have tests of their own, and take their time."""
 
     def make() -> Client:
         email = f"trader{next(_numbers)}@example.com"
-        registered = anybody.post("/v1/auth/register", {"email": email, "password": PASSWORD})
-        assert registered.status == 201, registered.body
-        session = anybody.post("/v1/auth/login", {"email": email, "password": PASSWORD}).json
-        return Client(anybody.handler, session["access_token"], registered.json)
+        user_id = backstage.value(
+            "INSERT INTO users (email, hashed_password) VALUES (:email, :hash) RETURNING id", email=email, hash=HASH
+        )
+        client = Client(anybody.handler, bootstrap.token_authority().issue(user_id, 0))
+        client.user = client.get("/v1/users/me").json
+        return client
 
     return make
 
@@ -236,9 +253,27 @@ class Backstage:
 
 
 @pytest.fixture
-def backstage(migrated_engine: Engine) -> Backstage:
+def backstage(_backstage: Backstage) -> Backstage:
     """What the other functions would do."""
-    return Backstage(migrated_engine)
+    return _backstage
+
+
+@pytest.fixture(scope="module")
+def _backstage(api_database: TestDatabase) -> Iterator[Backstage]:
+    engine = make_engine(Settings({"DATABASE_URL": api_database.superuser_url}))
+    yield Backstage(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the function logs, as CloudWatch gets it."""
+    out = io.StringIO()
+    handlers = [one for one in logger().handlers if isinstance(one, logging.StreamHandler)]
+    before = [one.setStream(out) for one in handlers]
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    for one, stream in zip(handlers, before, strict=True):
+        one.setStream(stream)
 
 
 @pytest.fixture

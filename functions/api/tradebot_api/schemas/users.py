@@ -17,6 +17,18 @@ USER_EXAMPLE: dict[str, Any] = {
 Email = Annotated[EmailStr, Field(max_length=254, examples=["trader@example.com"]), AfterValidator(str.lower)]
 
 
+def _encodable(value: SecretStr) -> SecretStr:
+    # JSON can write half of a surrogate pair, which no encoding of text carries.
+    try:
+        value.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("not a text that can be encoded") from None
+    return value
+
+
+Password = Annotated[SecretStr, AfterValidator(_encodable)]
+
+
 class Registration(In):
     """A new account. The password has no composition rules; the commonest are refused."""
 
@@ -25,7 +37,7 @@ class Registration(In):
     )
 
     email: Email
-    password: SecretStr = Field(min_length=8, max_length=128)
+    password: Password = Field(min_length=8, max_length=128)
 
 
 class Login(In):
@@ -36,7 +48,7 @@ class Login(In):
     )
 
     email: Email
-    password: SecretStr = Field(min_length=1, max_length=128)
+    password: Password = Field(min_length=1, max_length=128)
 
 
 class AccessTokenOut(Out):
