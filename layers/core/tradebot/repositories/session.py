@@ -41,6 +41,8 @@ _NETWORK_GRACE_SECONDS = 10
 CONNECT_PATIENCE_SECONDS = 10.0
 #: And where nobody listens: a server that restarts is back within this, another is not waited for.
 REFUSED_PATIENCE_SECONDS = 2.0
+#: Only a session_scope inside another one waits for the pool, and would wait for ever: it is a mistake in the code.
+NESTED_SCOPE_SECONDS = 5.0
 
 
 class _Connector:
@@ -129,8 +131,7 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: float = STATEM
         creator=_Connector(settings, statement_timeout_seconds),
         pool_size=1,
         max_overflow=0,
-        # Only a session_scope inside another one waits here, and it would wait for ever.
-        pool_timeout=5,
+        pool_timeout=NESTED_SCOPE_SECONDS,
     )
 
 
