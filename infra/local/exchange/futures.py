@@ -63,6 +63,8 @@ class FuturesDesk:
         )
         if price is None and not ticket.may_rest:
             order.status = EXPIRED
+        account.keep(position)
+        self._state.keep_account(account)
         self._state.add_order(order)
         if price is not None:
             self._execute(account, instrument, order, price, is_maker=False)
@@ -192,6 +194,7 @@ class FuturesDesk:
         commission = round_up(
             share_of(value, self._fees.futures_maker_bps if is_maker else self._fees.futures_taker_bps)
         )
+        account.keep(position)
         wallet = account.futures.get(instrument.quote, ZERO)
         account.futures[instrument.quote] = wallet + realized - commission
         position.updated_ms = account.futures_updated_ms = order.updated_ms

@@ -90,9 +90,18 @@ class Account:
         """Return the spot balance of `asset`, made where it is missing."""
         return self.spot.setdefault(asset, Balance())
 
+    def free(self, asset: str) -> Decimal:
+        """Return what of `asset` new spot orders may use."""
+        balance = self.spot.get(asset)
+        return balance.free if balance else ZERO
+
     def position(self, symbol: str) -> Position:
-        """Return the position of `symbol`, made where it is missing."""
-        return self.positions.setdefault(symbol, Position(symbol))
+        """Return the position of `symbol`; a flat one with a new account's settings is not kept until `keep`."""
+        return self.positions.get(symbol) or Position(symbol)
+
+    def keep(self, position: Position) -> None:
+        """Keep a position that was changed."""
+        self.positions[position.symbol] = position
 
     def to_json(self) -> Json:
         """Return everything with decimals as text."""

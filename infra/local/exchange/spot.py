@@ -100,9 +100,9 @@ class SpotDesk:
         """Refuse what the free balance does not cover: a limit order at its own price, a market order at its fill."""
         if ticket.side == BUY:
             needed = quantity * (price if ticket.is_market and price is not None else ticket.price)
-            free = account.balance(instrument.quote).free
+            free = account.free(instrument.quote)
         else:
-            needed, free = quantity, account.balance(instrument.base).free
+            needed, free = quantity, account.free(instrument.base)
         if needed > free:
             raise ApiError(-2010, "Account has insufficient balance for requested action.")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import UTC, datetime
-from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ from infra.local.exchange.market.candle import Candle
 from infra.local.exchange.times import DAY_MS, MINUTE_MS, to_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.exchange.instruments import Instruments
 
 _GENESIS_MS = to_ms(datetime(2017, 1, 1, tzinfo=UTC))
@@ -37,9 +38,12 @@ _CHARACTERS = {
 }
 
 
-def _bell(random: Random) -> float:
+_SPREAD = 1.7320508075688772  # the sum of four random() less two has a deviation of 1 / sqrt(3)
+
+
+def _bell(random: Callable[[], float]) -> float:
     """Return a bell-shaped number of mean 0 and deviation 1 without calls into the C library's mathematics."""
-    return (random.random() + random.random() + random.random() + random.random() - 2.0) * 1.7320508075688772
+    return (random() + random() + random() + random() - 2.0) * _SPREAD
 
 
 class GeneratedMinutes:
@@ -94,7 +98,7 @@ class GeneratedMinutes:
         while len(anchors) <= day:
             random = Random(f"{self._seed}:{symbol}:day:{len(anchors)}")  # noqa: S311 - a market, not a secret
             last = anchors[-1]
-            anchors.append(last * (1.0 + _PULL * (base / last - 1.0)) * (1.0 + _DAY_VOLATILITY * _bell(random)))
+            anchors.append(last * (1.0 + _PULL * (base / last - 1.0)) * (1.0 + _DAY_VOLATILITY * _bell(random.random)))
         return anchors[day]
 
     def _day(self, symbol: str, day: int) -> list[Candle]:
@@ -107,38 +111,32 @@ class GeneratedMinutes:
         return made
 
     def _make_day(self, symbol: str, day: int) -> list[Candle]:
-        random = Random(f"{self._seed}:{symbol}:{day}")  # noqa: S311 - a market, not a secret
+        random = Random(f"{self._seed}:{symbol}:{day}").random  # noqa: S311 - a market, not a secret
         _, volatility, base_volume = _CHARACTERS[symbol]
         start, end = self._anchor(symbol, day), self._anchor(symbol, day + 1)
         path, moods = [], []
         factor, mood = 1.0, 1.0
         for minute in range(_MINUTES_A_DAY):
             if minute % 60 == 0:  # calm and lively hours alternate
-                mood = volatility * (0.6 + 0.9 * random.random())
+                mood = volatility * (0.6 + 0.9 * random())
             factor *= 1.0 + mood * _bell(random)
             path.append(factor)
             moods.append(mood)
-        drift = end / (start * factor) - 1.0
+        drift = (end / (start * factor) - 1.0) / _MINUTES_A_DAY
         tick = self._ticks[MarketKind.SPOT, symbol]
-        opens_at = _GENESIS_MS + day * DAY_MS
-        close = self._grid(start, tick)
+        ticks_a_unit = _UNITS / tick
+        opens_ms = _GENESIS_MS + day * DAY_MS
+        close = round(start * ticks_a_unit)
         candles = []
         for minute in range(_MINUTES_A_DAY):
-            price = start * path[minute] * (1.0 + drift * (minute + 1) / _MINUTES_A_DAY)
+            price = start * path[minute] * (1.0 + drift * (minute + 1)) * ticks_a_unit
             reach = price * moods[minute]
-            open_ = close + self._grid(reach * 0.05 * _bell(random), tick)
-            close = self._grid(price, tick)
-            high = max(open_, close) + self._grid(reach * 0.5 * random.random(), tick)
-            low = min(open_, close) - self._grid(reach * 0.5 * random.random(), tick)
-            volume = int(base_volume * (0.3 + random.random()) * 100_000) * 1_000
-            candles.append(Candle(opens_at + minute * MINUTE_MS, open_, high, low, close, volume))
+            open_ = close + round(reach * 0.05 * _bell(random))
+            close = round(price)
+            high, low = (open_, close) if open_ > close else (close, open_)
+            high += round(reach * 0.5 * random())
+            low -= round(reach * 0.5 * random())
+            volume = round(base_volume * (0.3 + random()) * 100_000) * 1_000
+            at = opens_ms + minute * MINUTE_MS
+            candles.append(Candle(at, open_ * tick, high * tick, low * tick, close * tick, volume))
         return candles
-
-    @staticmethod
-    def _grid(price: float, tick: int) -> int:
-        return round(price * _UNITS / tick) * tick
-
-
-def base_price(symbol: str) -> Decimal:
-    """Return the price around which `symbol` wanders."""
-    return Decimal(_CHARACTERS[symbol][0])

@@ -8,11 +8,11 @@ from infra.local.exchange import futures_views as views
 from infra.local.exchange.decimals import ZERO, fixed, plain
 from infra.local.exchange.errors import ApiError
 from infra.local.exchange.instruments import MarketKind
-from infra.local.exchange.records import Position
 from infra.local.exchange.routes.route import Route, heavier_without
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
+    from infra.local.exchange.records import Position
     from infra.local.exchange.routes.route import Call
 
 Json = dict[str, Any]
@@ -34,6 +34,7 @@ def _set_leverage(call: Call) -> Json:
     if position.isolated and position.quantity and leverage < position.leverage:
         raise ApiError(-4161, "Leverage reduction is not supported in Isolated Margin Mode with open positions.")
     before, position.leverage = position.leverage, leverage
+    account.keep(position)
     if leverage < before and position.quantity and not desk.available(account, instrument.quote):
         position.leverage = before
         raise ApiError(-2028, "Leverage is smaller than permitted: insufficient margin balance")
@@ -55,6 +56,7 @@ def _set_margin_type(call: Call) -> Json:
     if position.quantity:
         raise ApiError(-4048, "Margin type cannot be changed if there exists position.")
     position.isolated = is_isolated
+    account.keep(position)
     call.exchange.state.keep_account(account)
     return {"code": 200, "msg": "success"}
 
@@ -77,7 +79,7 @@ def _asset_mode(call: Call) -> Json:
 
 
 def _position(call: Call, instrument: Instrument) -> Position:
-    return call.signer.positions.get(instrument.symbol) or Position(instrument.symbol)
+    return call.signer.position(instrument.symbol)
 
 
 def _position_risk_v2(call: Call) -> list[Json]:
