@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
 SAM_STAMP := $(SAM_VENV)/.installed
+# The machine's own certificate store, as pip and git use it: behind a company's proxy uv's built-in one fails.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: help
 help: ## List the targets
