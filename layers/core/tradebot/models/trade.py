@@ -24,8 +24,9 @@ class Trade(Base):
         ),
         ForeignKeyConstraint(["order_id", "user_id"], ["orders.id", "orders.user_id"], ondelete="CASCADE"),
         Index(None, "order_id"),
-        # Pages by key, newest first: of a bot and of a user.
-        Index("ix_trades_bot_config_id_timestamp", "bot_config_id", desc("timestamp"), desc("id")),
+        # Pages by key, newest first: of a bot and of a user. Every query names the user, and the planner takes bot and
+        # user for independent: without the user in it, it would rather combine both indexes and sort.
+        Index("ix_trades_bot_config_id_timestamp", "bot_config_id", "user_id", desc("timestamp"), desc("id")),
         Index("ix_trades_user_id_timestamp", "user_id", desc("timestamp"), desc("id")),
         known_values("side", Side),
         known_values("order_type", OrderType),

@@ -321,7 +321,7 @@ CREATE TABLE trades (
     CONSTRAINT ck_trades_pnl_number CHECK (pnl <> 'NaN'),
     CONSTRAINT ck_trades_realized_pnl_number CHECK (realized_pnl <> 'NaN')
 );
-CREATE INDEX ix_trades_bot_config_id_timestamp ON trades (bot_config_id, timestamp DESC, id DESC);
+CREATE INDEX ix_trades_bot_config_id_timestamp ON trades (bot_config_id, user_id, timestamp DESC, id DESC);
 CREATE INDEX ix_trades_order_id ON trades (order_id);
 CREATE INDEX ix_trades_user_id_timestamp ON trades (user_id, timestamp DESC, id DESC);
 
