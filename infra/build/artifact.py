@@ -108,6 +108,8 @@ def _keep_only(folder: Path, patterns: tuple[str, ...]) -> None:
             path.rmdir()
         elif path.is_file() and path not in kept:
             path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 if __name__ == "__main__":

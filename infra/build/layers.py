@@ -44,6 +44,7 @@ LAYERS: dict[str, Layer] = {
     "cryptography": Layer(
         distributions=("cryptography",),
         left_out={"pycparser": "cffi needs it to parse C declarations; cryptography's are compiled"},
+        kept_only={"cffi": ()},  # cryptography calls its compiled backend, which stands beside it
     ),
     "web": Layer(
         distributions=("fastapi", "mangum", "pydantic", "pyjwt", "email-validator", "swagger-ui-bundle"),

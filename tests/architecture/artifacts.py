@@ -106,14 +106,27 @@ class Answer:
     message: str
 
 
-def run(function: str, events: list[Any], *, first: str = "") -> list[Answer]:
+@dataclass(frozen=True)
+class Run:
+    """What a process of a function answered, event by event, and the packages it had imported in the end."""
+
+    answers: list[Answer]
+    imported: frozenset[str]
+
+
+def run(function: str, events: list[Any], *, first: str = "", beside: Path | None = None) -> Run:
     """Import a function's handler as Lambda does and give it the events; `first` is run before them, in that process.
 
-    Nothing but its artifact, its layers and the standard library can be imported. boto3, which the runtime brings,
-    answers every call with an error, and so does the database.
+    Nothing but its artifact, its layers, the standard library and what lies in `beside` can be imported. boto3, which
+    the runtime brings, answers every call with an error, and so does the database.
     """
+    deployment = "external" if beside is None else "aurora"
     task = {
-        "path": [str(built(function)), *[str(built(layer) / "python") for layer in layers_of(function)]],
+        "path": [
+            str(built(function)),
+            *[str(built(layer) / "python") for layer in layers_of(function, deployment)],
+            *([str(beside)] if beside else []),
+        ],
         "events": events,
         "first": first,
     }
@@ -127,7 +140,8 @@ def run(function: str, events: list[Any], *, first: str = "") -> list[Answer]:
         check=False,
     )
     assert done.returncode == 0, f"{function} does not run from its artifacts:\n{done.stderr}"
-    return [Answer(**answer) for answer in json.loads(done.stdout.splitlines()[-1])]
+    said = json.loads(done.stdout.splitlines()[-1])
+    return Run([Answer(**answer) for answer in said["answers"]], frozenset(said["imported"]))
 
 
 def _environment(function: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Run by the functions' own Python, isolated: imports a handler from the given folders alone and hands it events.
 
-Task on standard input, answers on the last line of standard output, both JSON. Knows nothing of the product.
+Task on standard input; answers, and the packages imported, on the last line of standard output; both JSON. Knows
+nothing of the product.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main() -> None:
             get_remaining_time_in_millis=lambda: 30_000,
         )
         answers = [_answer(handler, event, context) for event in task["events"]]
-    print("\n" + json.dumps(answers))
+    print("\n" + json.dumps({"answers": answers, "imported": sorted({name.split(".")[0] for name in sys.modules})}))
 
 
 if __name__ == "__main__":
