@@ -16,6 +16,7 @@ from infra.local.exchange_process import ExchangeProcess
 from infra.local.state import Market
 from tradebot.exchange.ccxt_client import make_client, make_key_checker
 from tradebot.models import ApiKey, BotConfig, BotState, Fill, KeyEnvironment, Order, Trade, User
+from tradebot.observability import metrics
 from tradebot.repositories.session import session_scope
 from tradebot.repositories.statement_counter import StatementCounter
 from tradebot.security.credentials import Credentials, seal_credentials
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from tests.fixtures.database import TestDatabase
+    from tradebot.exchange.protocol import Account
+    from tradebot.repositories.leases import Claim
 
 BEGIN = datetime(2023, 1, 2, tzinfo=UTC)
-#: Closed candles before the first tick: what `PARAMETERS` need to warm up.
-WARM_UP = 80
+#: Minutes of history before the first tick: what `PARAMETERS` need to warm up, on candles of 1 and of 5 minutes.
+WARM_UP = 400
 MINUTE = timedelta(minutes=1)
 #: Fast settings: a cross follows a turn at once, and no RSI forbids anything.
 PARAMETERS: dict[str, Any] = {
@@ -76,6 +79,16 @@ class KeysInMemory:
         return self._keys[wrapped]
 
 
+class FaultyLines(ExchangeLines):
+    """Hands out accounts that misbehave in a prepared way."""
+
+    wrap: Callable[[Account], Any]
+
+    def account(self, claim: Claim) -> Account:
+        account: Account = self.wrap(super().account(claim))
+        return account
+
+
 @dataclass
 class World:
     """Bots and what they meet. `tick` moves the market first, then runs the bot."""
@@ -87,6 +100,7 @@ class World:
     user_id: int = 0
     api_key_id: int = 0
     api_key: str = ""
+    secret_key: str = ""
     lines: ExchangeLines = field(init=False)
     run_bot: RunBot = field(init=False)
 
@@ -99,9 +113,15 @@ class World:
         self.use(self.new_lines())
 
     def new_lines(self, kind: type[ExchangeLines] = ExchangeLines) -> ExchangeLines:
-        return kind(
-            partial(session_scope, self.engine), self.keys, make_client, make_key_checker, lambda *_: self.exchange.url
-        )
+        session = partial(session_scope, self.engine)
+        return kind(session, self.keys, make_client, make_key_checker, lambda *_: self.exchange.url)
+
+    def go_faulty(self, wrap: Callable[[Account], object]) -> None:
+        """Replace the process's memory by one whose accounts misbehave."""
+        lines = self.new_lines(FaultyLines)
+        assert isinstance(lines, FaultyLines)
+        lines.wrap = wrap
+        self.use(lines)
 
     def use(self, lines: ExchangeLines) -> None:
         self.lines = lines
@@ -113,16 +133,16 @@ class World:
 
     def add_key(self, name: str, *, permissions: dict[str, bool] | None = None, is_valid: bool = True) -> None:
         self.api_key = f"key-{name}-{os.urandom(4).hex()}"
-        secret = f"secret-{os.urandom(8).hex()}"
+        self.secret_key = f"secret-{os.urandom(8).hex()}"
         funds: dict[str, Any] = {"spot": {"USDT": "10000"}, "futures": {"USDT": "10000"}}
         if permissions is not None:
             funds["permissions"] = permissions
-        self.exchange.open_account(self.api_key, secret, funds)
+        self.exchange.open_account(self.api_key, self.secret_key, funds)
         with session_scope(self.look, None) as session:
             self.api_key_id = session.scalar(text("SELECT nextval(pg_get_serial_sequence('api_keys', 'id'))")) or 0
             sealed = seal_credentials(
                 self.keys,
-                Credentials(Secret(self.api_key), Secret(secret)),
+                Credentials(Secret(self.api_key), Secret(self.secret_key)),
                 user_id=self.user_id,
                 api_key_id=self.api_key_id,
             )
@@ -165,12 +185,20 @@ class World:
 
     def tick(self, bot: int, minute: int, *, remaining_ms: int = 50_000) -> TickReport:
         self.exchange.advance(at(minute))
-        return self.run_bot(
-            bot_config_id=bot, user_id=self.user_id, tick_at=at(minute), remaining_ms=lambda: remaining_ms
-        )
+        return self.deliver(bot, minute, remaining_ms=remaining_ms)
 
-    def ticks(self, bot: int, minutes: Sequence[int] | range) -> list[TickReport]:
-        return [self.tick(bot, minute) for minute in minutes]
+    def deliver(self, bot: int, minute: int, *, remaining_ms: int = 50_000) -> TickReport:
+        """Run a tick without moving the market."""
+        try:
+            return self.run_bot(
+                bot_config_id=bot, user_id=self.user_id, tick_at=at(minute), remaining_ms=lambda: remaining_ms
+            )
+        finally:
+            metrics().clear_metrics()  # as the end of an invocation does
+
+    def ticks(self, bot: int, minutes: Sequence[int]) -> list[str]:
+        """Run a tick per minute and return all that they did, the warm-up aside."""
+        return [act for minute in minutes for act in self.tick(bot, minute).actions if act != "warmed_up"]
 
     def sql(self, statement: str, **values: Any) -> None:
         with session_scope(self.look, None) as session:

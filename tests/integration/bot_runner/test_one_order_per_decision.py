@@ -1,0 +1,327 @@
+"""Duplicate deliveries, concurrent workers, crashes at the worst moments and lost answers: one order per decision."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
+from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
+from tradebot.repositories.session import session_scope
+from tradebot.repositories.statement_counter import StatementCounter
+from tradebot.services.run_bot import RunBot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+    from tests.integration.bot_runner.conftest import World
+    from tradebot.domain.order import OrderRequest
+    from tradebot.exchange.protocol import Account, VenueOrder
+
+BOTH_MARKETS = pytest.mark.parametrize("market", ["spot", "futures"])
+
+
+class KilledError(BaseException):
+    """The worker dies here: nothing of it runs any more, as after SIGKILL."""
+
+
+class Misbehaving:
+    """An account that passes everything on; subclasses break `send_order` or `find_order`."""
+
+    def __init__(self, account: Account) -> None:
+        self._account: Any = account
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._account, name)
+
+
+class DiesBeforeSending(Misbehaving):
+    def send_order(self, *_: Any) -> VenueOrder:
+        raise KilledError
+
+
+class DiesBeforeRecording(Misbehaving):
+    def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
+        self._account.send_order(request, signed_at_ms)
+        raise KilledError
+
+
+class LosesTheAnswer(Misbehaving):
+    def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
+        self._account.send_order(request, signed_at_ms)
+        raise ExchangeUnavailableError("the exchange gave no answer")
+
+
+class LosesTheRequest(Misbehaving):
+    def send_order(self, *_: Any) -> VenueOrder:
+        raise ExchangeUnavailableError("the exchange gave no answer")
+
+
+class DoesNotShowOrders(LosesTheAnswer):
+    def find_order(self, *_: Any) -> VenueOrder:
+        raise OrderAbsentError("the exchange shows no such order")
+
+
+def test_a_tick_that_is_delivered_twice_orders_once(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 10, 10])
+    bot = world.add_bot()
+    world.ticks(bot, range(3))
+    assert world.deliver(bot, 2).outcome == "busy"
+    assert len(world.executions()) == 1
+
+
+def test_two_workers_at_once_order_once(
+    make_world: Callable[..., World], engine_as: Callable[[str | None], Engine]
+) -> None:
+    world = make_world([*TURN_UP, 10, 10])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    workers = []
+    for _ in range(4):
+        engine = engine_as("app_worker")
+        lines = world.new_lines()
+        workers.append(RunBot(partial(session_scope, engine), lines, "tick", StatementCounter(engine)))
+    world.run_bot = _concurrently(workers)
+    report: Any = world.tick(bot, 2)
+    assert sorted(one.outcome for one in report) == ["busy", "busy", "busy", "done"]
+    assert len(world.executions()) == len(world.orders()) == 1
+    world.assert_ledger_matches_exchange()
+
+
+def _concurrently(workers: list[RunBot]) -> Any:
+    def run(**event: Any) -> list[Any]:
+        reports: list[Any] = []
+        together = threading.Barrier(len(workers))
+
+        def one(worker: RunBot) -> None:
+            together.wait()
+            reports.append(worker(**event))
+
+        threads = [threading.Thread(target=one, args=(worker,)) for worker in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return reports
+
+    return run
+
+
+@BOTH_MARKETS
+@pytest.mark.parametrize("leg", ["entry", "exit"])
+def test_a_worker_that_died_before_recording_left_one_order_that_the_next_tick_adopts(
+    make_world: Callable[..., World], market: str, leg: str
+) -> None:
+    world = make_world([*UP_THEN_DOWN, -10])
+    bot = world.add_bot(position_type=market)
+    minute = 2 if leg == "entry" else 5
+    world.ticks(bot, range(minute))
+    world.go_faulty(DiesBeforeRecording)
+    with pytest.raises(KilledError):
+        world.tick(bot, minute)
+    assert world.orders()[-1].status == "SENDING"
+    world.go_cold()
+    assert world.tick(bot, minute).outcome == "busy", "the dead worker's lease holds for its minute"
+    world.expire_lease(bot)
+    assert world.tick(bot, minute + 1).actions == (f"recovered_{leg}:FILLED",)
+    assert world.state(bot).in_position is (leg == "entry")
+    assert len(world.executions()) == len(world.orders()) == (1 if leg == "entry" else 2)
+    world.assert_ledger_matches_exchange()
+
+
+@BOTH_MARKETS
+def test_an_exit_whose_worker_died_before_sending_is_sent_once_by_a_later_tick(
+    make_world: Callable[..., World], market: str
+) -> None:
+    world = make_world([*UP_THEN_DOWN, -10])
+    bot = world.add_bot(position_type=market)
+    world.ticks(bot, range(5))
+    world.go_faulty(DiesBeforeSending)
+    with pytest.raises(KilledError):
+        world.tick(bot, 5)
+    world.go_cold()
+    world.expire_lease(bot)
+    # Not there, but signed a moment ago: that is not absence yet, and nothing is sent for it.
+    assert world.tick(bot, 6).actions == ("recovered_exit:UNKNOWN",)
+    assert world.orders()[-1].status == "UNKNOWN"
+    assert len(world.executions()) == 1
+    world.age_orders()
+    report = world.tick(bot, 7)
+    assert report.actions[:2] == ("recovered_exit:ABSENT", "exit:FILLED")
+    absent, again = world.orders()[1:3]
+    assert (absent.decision_key, absent.attempt, again.attempt) == (again.decision_key, 1, 2)
+    assert absent.client_order_id != again.client_order_id
+    assert len(world.executions()) == 2
+    world.assert_ledger_matches_exchange()
+
+
+def test_an_entry_whose_worker_died_before_sending_is_sent_once_while_its_signal_is_fresh(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([30] * 5 + [10] * 8)
+    bot = world.add_bot(timeframe="5m")
+    world.ticks(bot, range(5))
+    world.go_faulty(DiesBeforeSending)
+    with pytest.raises(KilledError):
+        world.tick(bot, 5)
+    world.go_cold()
+    world.expire_lease(bot)
+    world.age_orders()
+    assert world.tick(bot, 6).actions == ("recovered_entry:ABSENT", "entry:FILLED")
+    assert [order.attempt for order in world.orders()] == [1, 2]
+    assert len(world.executions()) == 1
+    world.assert_ledger_matches_exchange()
+
+
+@BOTH_MARKETS
+def test_an_order_whose_answer_was_lost_is_unknown_and_found_by_the_next_tick(
+    make_world: Callable[..., World], market: str
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot(position_type=market)
+    world.ticks(bot, range(2))
+    world.go_faulty(LosesTheAnswer)
+    report = world.tick(bot, 2)
+    assert report.actions == ("entry:UNKNOWN",)
+    assert (world.orders()[0].status, world.state(bot).in_position) == ("UNKNOWN", False)
+    assert "not known yet" in (world.state(bot).last_error_message or "")
+    assert world.tick(bot, 3).actions == ("recovered_entry:FILLED",)
+    assert world.state(bot).in_position
+    assert world.state(bot).last_error_message is None
+    world.assert_ledger_matches_exchange()
+
+
+def test_an_entry_in_doubt_blocks_every_other_entry(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, -60, -60, 60, 60, 60, 10])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    world.go_faulty(DoesNotShowOrders)
+    done = world.ticks(bot, range(2, 8))
+    assert done[0] == "entry:UNKNOWN"
+    assert set(done[1:]) == {"recovered_entry:UNKNOWN"}, "the second turn upwards entered nothing"
+    assert len(world.executions()) == len(world.orders()) == 1
+    # The query still says no, a long time after the signature; the list knows better.
+    world.age_orders()
+    assert world.tick(bot, 8).actions[0] == "recovered_entry:FILLED"
+    world.assert_ledger_matches_exchange()
+
+
+def test_a_request_that_was_lost_becomes_absent_only_after_the_quiet_time(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    world.go_faulty(LosesTheRequest)
+    assert world.ticks(bot, [2, 3]) == ["entry:UNKNOWN", "recovered_entry:UNKNOWN"]
+    world.age_orders()
+    assert world.ticks(bot, [4]) == ["recovered_entry:ABSENT"]
+    assert (world.orders()[0].status, world.executions()) == ("ABSENT", [])
+
+
+def test_a_worker_that_lost_its_lease_sends_nothing_and_records_nothing(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    before = world.state(bot)
+
+    class StalledWhileItLooksAtTheBalance(Misbehaving):
+        def free_balances(self) -> Any:
+            world.sql("UPDATE bot_states SET lease_token = lease_token + 1 WHERE id = :bot", bot=bot)
+            return self._account.free_balances()
+
+    world.go_faulty(StalledWhileItLooksAtTheBalance)
+    assert world.tick(bot, 2).outcome == "lease_lost"
+    assert (world.executions(), world.orders()) == ([], [])
+    assert world.state(bot).strategy_state == before.strategy_state
+
+
+def test_an_order_is_not_sent_with_less_than_15_seconds_of_the_lease_left(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+
+    class Slow(Misbehaving):
+        def free_balances(self) -> Any:
+            world.sql("UPDATE bot_states SET lease_expires_at = now() + interval '14 seconds' WHERE id = :bot", bot=bot)
+            return self._account.free_balances()
+
+    world.go_faulty(Slow)
+    world.tick(bot, 2)
+    assert world.executions() == []
+
+
+def test_an_order_is_not_sent_with_less_than_12_seconds_of_the_functions_time_left(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    world.tick(bot, 2, remaining_ms=11_000)
+    assert (world.executions(), world.orders()) == ([], [])
+
+
+def test_a_bot_that_is_stopped_while_it_ticks_orders_nothing_and_stays_stopped(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+
+    class StoppedMeanwhile(Misbehaving):
+        def free_balances(self) -> Any:
+            _stop(world, bot)
+            return self._account.free_balances()
+
+    world.go_faulty(StoppedMeanwhile)
+    world.tick(bot, 2)
+    state = world.state(bot)
+    assert (state.status, state.next_run_at, state.lease_expires_at) == ("stopped", None, None)
+    assert world.executions() == []
+
+
+def test_a_bot_that_is_stopped_while_its_order_is_under_way_keeps_the_position(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+
+    class StoppedMeanwhile(Misbehaving):
+        def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
+            _stop(world, bot)
+            sent: VenueOrder = self._account.send_order(request, signed_at_ms)
+            return sent
+
+    world.go_faulty(StoppedMeanwhile)
+    world.tick(bot, 2)
+    state = world.state(bot)
+    assert (state.status, state.next_run_at, state.in_position) == ("stopped", None, True)
+    world.assert_ledger_matches_exchange()
+
+
+def test_a_stopped_bot_with_an_order_in_doubt_ticks_until_it_is_settled(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    world.go_faulty(LosesTheAnswer)
+    world.tick(bot, 2)
+    _stop(world, bot)
+    world.sql("UPDATE bot_states SET next_run_at = '1970-01-01+00' WHERE id = :bot", bot=bot)
+    report = world.tick(bot, 3)
+    assert (report.outcome, report.actions) == ("stopped", ("recovered_entry:FILLED",))
+    state = world.state(bot)
+    assert (state.status, state.next_run_at, state.in_position) == ("stopped", None, True)
+
+
+def _stop(world: World, bot: int) -> None:
+    """Do what the API does when a user stops a bot."""
+    world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)
+    world.sql(
+        "UPDATE bot_states SET version = version + 1, next_run_at = NULL, status ="
+        " CASE WHEN lease_expires_at > now() THEN 'stopping' ELSE 'stopped' END WHERE id = :bot",
+        bot=bot,
+    )
