@@ -1,5 +1,6 @@
 """Types that schemas are made of: bounded text, ids, decimals as strings, instants in UTC."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from pydantic import (
     PlainSerializer,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 ItemT = TypeVar("ItemT")
 
@@ -23,7 +24,7 @@ ItemT = TypeVar("ItemT")
 MAX_ID = 2_147_483_647
 #: One line of text: no control characters (Postgres refuses NUL, logs should not be broken).
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
-_DECIMAL_PATTERN = r"^-?\d+(\.\d+)?$"
+_DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
 class In(BaseModel):
@@ -58,13 +59,56 @@ class DecimalRange:
         number = core_schema.decimal_schema(
             gt=self.above, le=self.most, decimal_places=self.places, allow_inf_nan=False
         )
-        return core_schema.no_info_before_validator_function(_no_bool, number)
+        return core_schema.no_info_before_validator_function(_number_or_plain_text, number)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the rule for the OpenAPI document."""
         return {
             "anyOf": [
-                {"type": "string", "pattern": rf"^\d{{1,16}}(\.\d{{1,{self.places}}})?$"},
+                {"type": "string", "pattern": rf"^[0-9]{{1,16}}(\.[0-9]{{1,{self.places}}})?$"},
+                {"type": "number", "exclusiveMinimum": float(self.above), "maximum": float(self.most)},
+            ],
+            "description": f"Above {self.above}, at most {self.most:f}, at most {self.places} decimals."
+            " Exact as a string.",
+        }
+
+
+#: What Decimal would also read, underscores, exponents, other scripts' digits, is not what is documented.
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+
+
+def _number_or_plain_text(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and not _PLAIN_DECIMAL.fullmatch(value)):
+        raise PydanticCustomError(
+            "decimal_parsing", "Input should be a number, or its plain decimal digits in a string"
+        )
+    return value
+
+
+#: No lax reading of "5", 5.0 or true as whole numbers.
+WholeNumber = Annotated[int, Field(strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalRange:
+    """Holds a decimal, which a request may give as a string (exact) or as a number, to a range and to its decimals."""
+
+    most: Decimal
+    places: int
+    above: Decimal = Decimal(0)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the rule for Pydantic."""
+        number = core_schema.decimal_schema(
+            gt=self.above, le=self.most, decimal_places=self.places, allow_inf_nan=False
+        )
+        return core_schema.no_info_before_validator_function(_number_or_plain_text, number)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the rule for the OpenAPI document."""
+        return {
+            "anyOf": [
+                {"type": "string", "pattern": rf"^[0-9]{{1,16}}(\.[0-9]{{1,{self.places}}})?$"},
                 {"type": "number", "exclusiveMinimum": float(self.above), "maximum": float(self.most)},
             ],
             "description": f"Above {self.above}, at most {self.most:f}, at most {self.places} decimals."

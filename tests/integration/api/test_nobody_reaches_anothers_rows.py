@@ -1,0 +1,197 @@
+"""Every route that takes an id, with another user's, a deleted and a random one: the same 404, and nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.api.conftest import bot_body, key_body
+from tradebot_api.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.gateway import Answer, Client
+
+RANDOM_ID = 2_000_000_011
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a route names what belongs to somebody."""
+
+    kind: str
+    body: dict[str, Any] | None = None
+    #: Where the id is no part of the path: the query parameter, or the field of the body.
+    query: str | None = None
+    body_field: str | None = None
+    status: int = 404
+    query_values: dict[str, object] = field(default_factory=dict)
+
+
+#: Every operation of the OpenAPI document. None: it takes no id of anything.
+ROUTES: dict[str, Route | None] = {
+    "getHealth": None,
+    "register": None,
+    "logIn": None,
+    "getMe": None,
+    "createApiKey": None,
+    "listApiKeys": None,
+    "getApiKey": Route("key"),
+    "deleteApiKey": Route("key"),
+    "createBotConfig": Route("key", body=bot_body(), body_field="api_key_id", status=422),
+    "listBotConfigs": None,
+    "getBotConfig": Route("bot"),
+    "updateBotConfig": Route("bot", body={"name": "taken over"}),
+    "deleteBotConfig": Route("bot"),
+    "startBot": Route("bot"),
+    "stopBot": Route("bot"),
+    "listBotStates": None,
+    "getBotState": Route("bot"),
+    "listTrades": Route("bot", query="bot_config_id"),
+    "getBotReport": Route("bot"),
+}
+OPERATIONS: dict[str, tuple[str, str]] = {
+    operation["operationId"]: (method.upper(), path)
+    for path, operations in create_app().openapi()["paths"].items()
+    for method, operation in operations.items()
+}
+WITH_ID = [name for name, route in ROUTES.items() if route is not None]
+
+
+def test_every_operation_has_an_entry() -> None:
+    assert ROUTES.keys() == OPERATIONS.keys()
+
+
+def test_every_path_with_an_id_has_a_route() -> None:
+    assert {name for name, (_, path) in OPERATIONS.items() if "{" in path} <= set(WITH_ID)
+
+
+@pytest.fixture
+def bobs(bob: Client, backstage: Backstage) -> dict[str, int]:
+    """A key, and an active bot with a trade, of Bob."""
+    key_id = bob.post("/v1/api-keys", key_body()).json["id"]
+    backstage.mark_key(key_id)
+    bot_id = bob.post("/v1/bot-configs", bot_body(api_key_id=key_id)).json["id"]
+    assert bob.post(f"/v1/bot-runner/{bot_id}/start").status == 200
+    backstage.run(
+        "INSERT INTO trades (bot_config_id, user_id, binance_order_id, symbol, side, order_type, price,"
+        " quantity_filled, quote_quantity_filled) VALUES (:bot, :user, :order, 'BTCUSDT', 'BUY', 'MARKET', 1, 1, 1)",
+        bot=bot_id,
+        user=bob.user["id"],
+        order=f"testnet-spot:BTCUSDT:{bot_id}",
+    )
+    return {"key": key_id, "bot": bot_id}
+
+
+@pytest.fixture
+def deleted(alice: Client) -> tuple[Client, dict[str, int]]:
+    """Alice, and a key and a bot that were hers."""
+    ids = {
+        "key": alice.post("/v1/api-keys", key_body()).json["id"],
+        "bot": alice.post("/v1/bot-configs", bot_body()).json["id"],
+    }
+    assert alice.delete(f"/v1/api-keys/{ids['key']}").status == 204
+    assert alice.delete(f"/v1/bot-configs/{ids['bot']}").status == 204
+    return alice, ids
+
+
+def ask(client: Client, name: str, item_id: int) -> Answer:
+    route = ROUTES[name]
+    assert route is not None
+    method, path = OPERATIONS[name]
+    body = {**route.body, route.body_field: item_id} if route.body and route.body_field else route.body
+    query = {route.query: item_id} if route.query else None
+    return client.request(method, path.replace("{id}", str(item_id)), body, query=query)
+
+
+@pytest.mark.parametrize("name", WITH_ID)
+def test_anothers_a_deleted_and_a_random_id_answer_the_same(
+    bob: Client, bobs: dict[str, int], deleted: tuple[Client, dict[str, int]], name: str, backstage: Backstage
+) -> None:
+    alice, gone = deleted
+    route = ROUTES[name]
+    assert route is not None
+    before = rows_of(backstage, bob)
+    problems = []
+    for item_id in (bobs[route.kind], gone[route.kind], RANDOM_ID):
+        problem = ask(alice, name, item_id).problem
+        assert problem["status"] == route.status
+        problem["instance"] = problem["instance"].replace(f"/{item_id}", "/ID")
+        del problem["request_id"]
+        problems.append(problem)
+    assert problems[0] == problems[1] == problems[2]
+    assert rows_of(backstage, bob) == before
+
+
+@pytest.mark.parametrize("name", WITH_ID)
+def test_the_owner_gets_another_answer_so_that_the_matrix_means_something(
+    bob: Client, bobs: dict[str, int], name: str
+) -> None:
+    route = ROUTES[name]
+    assert route is not None
+    assert ask(bob, name, bobs[route.kind]).status not in {404, 422}
+
+
+def test_a_bot_is_not_moved_onto_anothers_key(alice: Client, bobs: dict[str, int]) -> None:
+    bot_id = alice.post("/v1/bot-configs", bot_body()).json["id"]
+    answers = [alice.patch(f"/v1/bot-configs/{bot_id}", {"api_key_id": key}) for key in (bobs["key"], RANDOM_ID)]
+    assert [answer.problem["errors"] for answer in answers] == [
+        [{"field": "api_key_id", "rule": "known_api_key", "message": "There is no such API key."}]
+    ] * 2
+
+
+LISTS = ["/v1/api-keys", "/v1/bot-configs", "/v1/bot-states", "/v1/trades"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_hold_ones_own_alone(alice: Client, bob: Client, bobs: dict[str, int], path: str) -> None:
+    assert alice.get(path).json == {"items": [], "next_cursor": None}
+    assert len(bob.get(path).json["items"]) == 1
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_without_a_token_a_list_is_refused(anybody: Client, path: str) -> None:
+    assert anybody.get(path).problem["status"] == 401
+
+
+@pytest.fixture
+def many_bots(new_user: Callable[[], Client]) -> Client:
+    """A user with seven bots."""
+    client = new_user()
+    for number in range(7):
+        assert client.post("/v1/bot-configs", bot_body(name=f"bot {number}")).status == 201
+    return client
+
+
+@pytest.mark.parametrize("path", ["/v1/bot-configs", "/v1/bot-states"])
+def test_pages_give_every_row_once_newest_first(many_bots: Client, path: str) -> None:
+    seen: list[int] = []
+    query: dict[str, object] = {"limit": 3}
+    sizes = []
+    while True:
+        page = many_bots.get(path, **query).json
+        sizes.append(len(page["items"]))
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert sizes == [3, 3, 1]
+    assert seen == sorted(set(seen), reverse=True)
+
+
+def test_a_page_that_is_just_full_has_no_next(many_bots: Client) -> None:
+    assert many_bots.get("/v1/bot-configs", limit=7).json["next_cursor"] is None
+
+
+def rows_of(backstage: Backstage, user: Client) -> Any:
+    return backstage.value(
+        "SELECT jsonb_build_array((SELECT jsonb_agg(k ORDER BY id) FROM api_keys k WHERE user_id = :id),"
+        " (SELECT jsonb_agg(c ORDER BY id) FROM bot_configs c WHERE user_id = :id),"
+        " (SELECT jsonb_agg(s ORDER BY id) FROM bot_states s WHERE user_id = :id),"
+        " (SELECT jsonb_agg(t ORDER BY id) FROM trades t WHERE user_id = :id))",
+        id=user.user["id"],
+    )
