@@ -181,13 +181,16 @@ HOSTS = ["BinanceLiveSpotUrl", "BinanceLiveFuturesUrl", "BinanceTestnetSpotUrl",
 @pytest.mark.parametrize("parameter", HOSTS)
 def test_signed_orders_go_to_binance_or_to_this_machine(parameter: str) -> None:
     translate(ROOT / "template.yaml", {parameter: "http://127.0.0.1:18080"}, region=REGION)
+    binance = load(ROOT / "template.yaml")["Parameters"][parameter]["Default"]
     for elsewhere in (
-        "https://api.binance.com.evil.example",
+        f"{binance}.evil.example",
+        f"{binance}@evil.example",
+        f"{binance}:8443",
+        binance.replace("https", "http"),
+        binance.replace(".com", "-com.evil.example").replace(".vision", "xvision"),
         "https://evil.example/api.binance.com",
         "https://evilbinance.com",
-        "http://api.binance.com",
         "http://127.0.0.1:80@evil.example",
-        "https://api.binance.com@evil.example",
         "http://127.0.0.1",
         "https://api.binance.com\nhttps://evil.example",
     ):
