@@ -22,7 +22,7 @@ import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from infra.local import postgres_guardian
-from infra.local.postgres_binaries import MAJOR_VERSION, account, own_folder, programs
+from infra.local.postgres_binaries import MAJOR_VERSION, account, folder_of, make_folder, programs
 from infra.local.state import LocalError
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ DATABASE = "tradebot"
 START_SECONDS = 60.0
 LOG_BYTES_KEPT = 4_000_000
 
-#: A killed process loses nothing by these, a power failure may: for data that can be made again.
-FAST_AND_LOSE_ON_POWER_FAILURE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+#: For data that can be made again: a power failure may destroy them. Killed processes lose nothing, since a commit
+#: hands its log to the kernel all the same.
+FAST_AND_LOSE_ON_POWER_FAILURE = {"fsync": "off", "full_page_writes": "off"}
 
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -62,7 +63,7 @@ class EmbeddedPostgres:
         self.state = state_directory.absolute()
         self._settings = {**_SETTINGS, **(settings or {})}
         self._account = account()
-        self._folder = self.state
+        self._folder = folder_of(self.state, self._account)
         self._use: IO[str] | None = None
         self._port: int | None = None
         self._children: list[subprocess.Popen[bytes]] = []
@@ -127,7 +128,7 @@ class EmbeddedPostgres:
     def _make_folders(self) -> None:
         try:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._folder = own_folder(self.state, self._account)
+            make_folder(self.state, self._account)
         except PermissionError as error:
             raise LocalError(
                 f"{self.state} cannot be written: {error}. It may have been made by another user (root?): "
@@ -197,11 +198,11 @@ class EmbeddedPostgres:
         """Return the port of the server that runs on our data, if it answers; stop it where it does not."""
         if postgres_guardian.server_process(self.data) is None:
             return None
-        port = self._announced_port()
-        if port is not None and self._is_ready():
+        announced = self._announced()
+        if announced is not None and self._is_ready():
             with contextlib.suppress(InterfaceError, DatabaseError):
-                self._connect(port).close()
-                return port
+                self._connect(announced[1]).close()
+                return announced[1]
         postgres_guardian.shut_down(self.data)
         return None
 
@@ -293,7 +294,7 @@ class EmbeddedPostgres:
                 server.wait()
                 raise LocalError(f"Postgres did not answer within {START_SECONDS:.0f} s. Its log: {self.log_path}")
             # Its own announcement first: until then, whatever answers on that port is somebody else.
-            if self._announced_port() == port and self._announced_pid() == server.pid:
+            if self._announced() == (server.pid, port):
                 try:
                     self._connect(port, first_time=not self._is_ready()).close()
                 except InterfaceError:
@@ -356,18 +357,12 @@ class EmbeddedPostgres:
                 "`make reset` starts over; there is no way to keep the data."
             )
 
-    def _announced_pid(self) -> int | None:
-        return self._announced(0)
-
-    def _announced_port(self) -> int | None:
-        return self._announced(3)
-
-    def _announced(self, line: int) -> int | None:
-        # process id, data, start time, port, socket folder, address, shared memory, status
+    def _announced(self) -> tuple[int, int] | None:
+        """Return process id and port of the server that says it is ready."""
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return int(lines[line]) if lines[7].strip() == "ready" else None
-        except (OSError, ValueError, IndexError):
+            pid, _, _, port, *_, status = (self.data / "postmaster.pid").read_text().splitlines()
+            return (int(pid), int(port)) if status.strip() == "ready" else None
+        except (OSError, ValueError):
             return None
 
     def _free_port(self, *, avoid: int | None = None) -> int:

@@ -22,7 +22,7 @@ from infra.local.state import LocalError
 
 MAJOR_VERSION = 18
 #: Survives a restart of the machine, and others may pass through it.
-SHARED_ROOT = Path("/var/tmp")  # noqa: S108  `own_folder` refuses what another user has put there
+SHARED_ROOT = Path("/var/tmp")  # noqa: S108  `make_folder` refuses what another user has put there
 UNPRIVILEGED_LOGIN = "nobody"
 #: Names the state folder that the data belong to.
 ORIGIN = "origin"
@@ -57,11 +57,18 @@ def account() -> Account:
     return Account(entry.pw_uid, entry.pw_gid, is_lent=True)
 
 
-def own_folder(state: Path, runner: Account) -> Path:
-    """Return the folder that holds the data of `state`: `state` itself, or where a lent account can reach it."""
+def folder_of(state: Path, runner: Account) -> Path:
+    """Return the folder that holds the data of `state`: `state` itself, or one that a lent account can reach."""
     if not runner.is_lent:
         return state
-    folder = SHARED_ROOT / f"tradebot-{hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]}"
+    return SHARED_ROOT / f"tradebot-{hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]}"
+
+
+def make_folder(state: Path, runner: Account) -> None:
+    """Make `folder_of` what it has to be. Raises LocalError where somebody else has put something there."""
+    folder = folder_of(state, runner)
+    if folder == state:
+        return
     folder.mkdir(mode=0o755, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -69,7 +76,6 @@ def own_folder(state: Path, runner: Account) -> Path:
     folder.chmod(0o755)
     (folder / ORIGIN).write_text(str(state.resolve()))
     _sweep(folder)
-    return folder
 
 
 def _sweep(kept: Path) -> None:

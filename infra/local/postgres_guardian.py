@@ -55,17 +55,18 @@ def shut_down(data: Path) -> None:
             time.sleep(0.01)
 
 
-def main(directory: Path, data: Path) -> int:
+def main(directory: Path, data: Path) -> None:
     """Wait for the users of `directory` to be gone; then stop the server on `data`."""
     with (directory / "guardian.lock").open("a") as own, (directory / "use.lock").open("a") as use:
         try:
             fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return 0  # there is one already
+            return  # there is one already
         fcntl.flock(use, fcntl.LOCK_EX)
         shut_down(data)
-    return 0
+        # Whoever waits for our lock wants this process to be gone: the lock goes with it, not before.
+        os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
