@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -13,23 +14,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Json = dict[str, Any]
+#: Heading, and whether the column holds numbers.
 COLUMNS = (
-    "Bot",
-    "Market",
-    "Strategy",
-    "Status",
-    "Position",
-    "Price",
-    "Realised",
-    "Unrealised",
-    "Trades today",
-    "Last error",
+    ("Bot", False),
+    ("Status", False),
+    ("Position", False),
+    ("Price", True),
+    ("Realised", True),
+    ("Unrealised", True),
+    ("Trades today", True),
 )
 
 
-def amount(value: str | None, places: int = 2) -> str:
-    """Return a decimal string rounded for the eye, `-` where there is none."""
-    return "-" if value is None else f"{Decimal(value):,.{places}f}"
+def price(value: str | None) -> str:
+    """Return a price with the decimals that its size asks for, `-` where there is none."""
+    if value is None:
+        return "-"
+    number = Decimal(value)
+    places = next((places for least, places in ((100, 2), (1, 4)) if number >= least), 8)
+    return f"{number:,.{places}f}"
 
 
 def profit(value: str | None) -> Text:
@@ -39,41 +42,46 @@ def profit(value: str | None) -> Text:
 
 
 def position(state: Json) -> str:
-    """Return side, size and entry price in words."""
+    """Return side and size, and the entry price below them."""
     if not state["in_position"]:
         return "flat"
-    size = Decimal(state["current_position_size_coins"] or 0)
-    side = state.get("position_side") or ("short" if size < 0 else "long")
-    return f"{side} {abs(size).normalize():f} @ {amount(state['entry_price'])}"
+    side = (state["position_side"] or "long").lower()
+    return f"{side} {Decimal(state['current_position_size_coins']).normalize():f}\n@ {price(state['entry_price'])}"
+
+
+def status(state: Json) -> Text:
+    """Return the status, and the last error below it."""
+    text = Text(state["status"].replace("_", " "))
+    if state["last_error_message"]:
+        text.append(f"\n{state['last_error_message']}", style="red")
+    return text
 
 
 def bots_table(bots: Iterable[tuple[Json, Json]], market_at: datetime | None, note: str) -> Table:
     """Return the table of (config, state) pairs."""
     when = f"market time {market_at:%Y-%m-%d %H:%M} UTC" if market_at else "starting"
-    table = Table(title=f"TradeBot - {when}", caption=note, expand=True, title_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold", justify="right" if column in COLUMNS[5:9] else "left")
+    table = Table(title=f"TradeBot - {when}", caption=note, title_style="bold", show_lines=True, expand=True)
+    for heading, is_number in COLUMNS:
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number)
     for config, state in bots:
+        what = f"[dim]{config['symbol']} {config['position_type']} {config['strategy']}[/]"
         table.add_row(
-            config["name"],
-            f"{config['symbol']} {config['position_type']}",
-            config["strategy"],
-            state["status"],
+            Text.from_markup(f"{escape(config['name'])}\n{what}"),
+            status(state),
             position(state),
-            amount(state.get("last_price")),
-            profit(state.get("realized_pnl")),
-            profit(state.get("unrealized_pnl")),
+            price(state["last_price"]),
+            profit(state["realized_pnl"]),
+            profit(state["unrealized_pnl"]),
             str(state["daily_trades_count"]),
-            Text(state["last_error_message"] or "", style="red"),
         )
     return table
 
 
 def trade_line(trade: Json, name: str) -> str:
     """Return one executed order as a line."""
-    gained = trade.get("realized_pnl")
+    gained = trade["realized_pnl"]
     result = f"  PnL {Decimal(gained):+.2f}" if gained is not None else ""
-    reason = f"  {trade['reason']}" if trade.get("reason") else ""
+    reason = f"  {trade['reason']}" if trade["reason"] else ""
     quantity = Decimal(trade["quantity_filled"]).normalize()
-    what = f"{trade['side']} {quantity:f} {trade['symbol']} @ {amount(trade['price'])}"
+    what = f"{trade['side']} {quantity:f} {trade['symbol']} @ {price(trade['price'])}"
     return f"{trade['timestamp'][:19]}  {name}: {what}{reason}{result}"
