@@ -7,6 +7,7 @@ too little happened for the comparison to mean anything.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from infra.local.machine import Machine
 
 Json = dict[str, Any]
-DATA = REPOSITORY.parent / "shared" / "data" / "BTCUSDT-1m-2023-03-01--2023-03-21.csv"
+CANDLES = "BTCUSDT-1m-2023-03-01--2023-03-21.csv"
 FIRST_MINUTE = datetime(2023, 3, 11, 12, tzinfo=UTC)
 LAST_MINUTE = datetime(2023, 3, 15, 12, tzinfo=UTC)
 FUNDS = Decimal(10000)
@@ -112,6 +113,11 @@ class Replay:
                     f" (at least {LEAST_TRADES} with {LEAST_STOPS})"
                 )
         return found
+
+
+def real_candles() -> Path:
+    """Return where the real candles lie: beside the checkout, or in the folder that TRADEBOT_DATA names."""
+    return Path(os.environ.get("TRADEBOT_DATA") or REPOSITORY.parent / "shared" / "data") / CANDLES
 
 
 def market(candles: Path, start: datetime) -> Market:
@@ -200,7 +206,7 @@ def outcome_table(outcome: Replay) -> Table:
 def main() -> int:
     """Run the replay with progress, print its result, return the exit code."""
     parser = argparse.ArgumentParser(prog="make replay", description=__doc__)
-    parser.add_argument("--candles", type=Path, default=DATA)
+    parser.add_argument("--candles", type=Path, default=real_candles())
     parser.add_argument("--start", type=_instant, default=FIRST_MINUTE)
     parser.add_argument("--end", type=_instant, default=LAST_MINUTE)
     options = parser.parse_args()

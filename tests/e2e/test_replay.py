@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.machine import Machine
 from infra.local.reconcile import Reconciliation, compare_balances, compare_trades
-from infra.local.replay import DATA, FUNDS, market, replay
+from infra.local.replay import FUNDS, market, real_candles, replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ END = datetime(2023, 3, 13, 16, tzinfo=UTC)
 MINUTES = 360
 
 pytestmark = [
-    pytest.mark.skipif(not DATA.is_file(), reason=f"the real candles are not here: {DATA}"),
+    pytest.mark.skipif(not real_candles().is_file(), reason=f"the real candles are not here: {real_candles()}"),
     pytest.mark.xdist_group("replay"),
 ]
 
@@ -32,7 +32,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     state = tmp_path_factory.mktemp("replay")
-    with Machine(state, market(DATA, START)) as machine:
+    with Machine(state, market(real_candles(), START)) as machine:
         yield replay(machine, END)
 
 

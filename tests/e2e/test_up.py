@@ -83,6 +83,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for up in running:
         if up.process.poll() is None:
             up.end(signal.SIGTERM)
+        assert up.process.stdout is not None
+        up.process.stdout.close()
 
 
 def free_port() -> int:
