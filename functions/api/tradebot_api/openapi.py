@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from tradebot_api.schemas.fields import In, Out
 from tradebot_api.schemas.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi import FastAPI
+    from pydantic import BaseModel
 
 Json = dict[str, Any]
 
@@ -47,12 +51,23 @@ def openapi_document(app: FastAPI) -> Json:
     _, problem = models_json_schema([(Problem, "serialization")], ref_template=_REFERENCE + "{model}")
     schemas: Json = document["components"]["schemas"]
     schemas.update(problem["$defs"])
+    for model in _models(In, Out):
+        extra = model.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and model.__name__ in schemas:
+            # FastAPI leaves nulls out of the whole document, and with them out of the examples.
+            schemas[model.__name__]["example"] = extra["example"]
     document["openapi"] = OPENAPI_VERSION
     document["components"]["schemas"] = {name: _schema(schemas[name], schemas) for name in sorted(schemas)}
     for path in document["paths"].values():
         for operation in path.values():
             _rewrite_operation(operation, schemas)
     return document
+
+
+def _models(*parents: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for parent in parents:
+        yield parent
+        yield from _models(*parent.__subclasses__())
 
 
 def _rewrite_operation(operation: Json, schemas: Json) -> None:

@@ -300,8 +300,8 @@ def test_a_bot_whose_order_may_still_execute_is_not_deleted(alice: Client, backs
     bot_id = create(alice)["id"]
     backstage.run(
         "INSERT INTO orders (user_id, bot_config_id, decision_key, leg, client_order_id, symbol, market_type, side,"
-        " type, reason, quantity, status) VALUES (:user, :bot, 'k', 'entry', :client, 'BTCUSDT', 'spot', 'BUY', 'MARKET',"
-        " 'entry_signal', 1, 'UNKNOWN')",
+        " type, reason, quantity, status) VALUES (:user, :bot, 'k', 'entry', :client, 'BTCUSDT', 'spot', 'BUY',"
+        " 'MARKET', 'entry_signal', 1, 'UNKNOWN')",
         user=alice.user["id"],
         bot=bot_id,
         client=f"order-{bot_id}",
@@ -315,7 +315,8 @@ def test_an_account_holds_a_bounded_number_of_bots_and_keys(alice: Client, backs
     create(alice)
     backstage.run(
         "INSERT INTO bot_configs (user_id, name, symbol, timeframe, stop_loss_perc, take_profit_perc, ema_fast,"
-        " ema_slow, rsi_period, rsi_oversold, rsi_overbought) SELECT :user, 'n', 'BTCUSDT', '1m', 1, 2, 3, 8, 7, 30, 70"
+        " ema_slow, rsi_period, rsi_oversold, rsi_overbought)"
+        " SELECT :user, 'n', 'BTCUSDT', '1m', 1, 2, 3, 8, 7, 30, 70"
         " FROM generate_series(1, 199)",
         user=alice.user["id"],
     )

@@ -79,46 +79,7 @@ _PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 def _number_or_plain_text(value: Any) -> Any:
     if isinstance(value, bool) or (isinstance(value, str) and not _PLAIN_DECIMAL.fullmatch(value)):
-        raise PydanticCustomError(
-            "decimal_parsing", "Input should be a number, or its plain decimal digits in a string"
-        )
-    return value
-
-
-#: No lax reading of "5", 5.0 or true as whole numbers.
-WholeNumber = Annotated[int, Field(strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class DecimalRange:
-    """Holds a decimal, which a request may give as a string (exact) or as a number, to a range and to its decimals."""
-
-    most: Decimal
-    places: int
-    above: Decimal = Decimal(0)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the rule for Pydantic."""
-        number = core_schema.decimal_schema(
-            gt=self.above, le=self.most, decimal_places=self.places, allow_inf_nan=False
-        )
-        return core_schema.no_info_before_validator_function(_number_or_plain_text, number)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Return the rule for the OpenAPI document."""
-        return {
-            "anyOf": [
-                {"type": "string", "pattern": rf"^[0-9]{{1,16}}(\.[0-9]{{1,{self.places}}})?$"},
-                {"type": "number", "exclusiveMinimum": float(self.above), "maximum": float(self.most)},
-            ],
-            "description": f"Above {self.above}, at most {self.most:f}, at most {self.places} decimals."
-            " Exact as a string.",
-        }
-
-
-def _no_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")  # noqa: TRY004  Pydantic reports ValueErrors
+        raise PydanticCustomError("decimal_parsing", "Input should be a number, or its plain digits in a string")
     return value
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 KeyEnvironment = Literal["live", "testnet"]
 MarketType = Literal["spot", "futures"]
+#: Without 1s: bots tick once a minute, and a signal older than half its candle opens nothing.
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
 BotStatus = Literal[
     "stopped",
@@ -17,7 +18,7 @@ BotStatus = Literal[
 ]
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT"]
-OrderType = Literal["MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS", "STOP_MARKET"]
+OrderType = Literal["MARKET", "LIMIT"]
 TradeReason = Literal[
     "entry_signal",
     "exit_signal",

@@ -25,9 +25,13 @@ _PAIR = func.split_part(Trade.symbol, "_", 1)
 _ASSET = Trade.commission_asset
 _IS_QUOTE = func.right(_PAIR, func.length(_ASSET)) == _ASSET
 _IS_BASE = func.left(_PAIR, func.length(_ASSET)) == _ASSET
-#: A commission in quote or base has a value in quote; one in another asset (BNB) is told in that asset.
+_EIGHT_DECIMALS = literal_column("1e8::numeric")
+#: A commission in quote or base has a value in quote, rounded to eight decimals against us as the bot's own books have
+#: it; one in another asset (BNB) is told in that asset.
 _FEE_IN_QUOTE: ColumnElement[Decimal] = case(
-    (_IS_QUOTE, Trade.commission_amount), (_IS_BASE, Trade.commission_amount * Trade.price), else_=literal(0, Numeric)
+    (_IS_QUOTE, Trade.commission_amount),
+    (_IS_BASE, func.ceil(Trade.commission_amount * Trade.price * _EIGHT_DECIMALS) / _EIGHT_DECIMALS),
+    else_=literal(0, Numeric),
 )
 _IS_OTHER_ASSET = and_(_ASSET.is_not(None), ~_IS_QUOTE, ~_IS_BASE, Trade.commission_amount != 0)
 _ZERO = literal(0, Numeric)
