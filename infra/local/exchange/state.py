@@ -180,9 +180,12 @@ class State:
             if order.api_key == api_key
         ]
 
-    def executions_of(self, api_key: str, kind: MarketKind, symbol: str) -> list[Execution]:
-        """Return an account's fills of a symbol, oldest first."""
-        return self.executions.get((api_key, kind, symbol), [])
+    def executions_of(
+        self, api_key: str, kind: MarketKind, symbol: str, order_id: int | None = None
+    ) -> list[Execution]:
+        """Return an account's fills of a symbol, or of one order, oldest first."""
+        book = api_key, kind, symbol
+        return self.executions.get(book, []) if order_id is None else self._of_order.get((book, order_id), [])
 
     def all_executions_of(self, api_key: str) -> list[Execution]:
         """Return all fills of an account in the order of market time, then by market, symbol and trade id."""
@@ -198,10 +201,6 @@ class State:
             return self._by_client_id.get((book, client_order_id or ""))
         order = self._by_order_id.get((book, order_id))
         return order if order and client_order_id in {None, order.client_order_id} else None
-
-    def executions_of_order(self, order: Order) -> list[Execution]:
-        """Return an order's fills, oldest first."""
-        return self._of_order.get(((order.api_key, order.kind, order.symbol), order.order_id), [])
 
     def forget(self, account: Account) -> None:
         """Drop an account with its orders and executions; ids count on."""

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.local.exchange.errors import ApiError
 from infra.local.exchange.exchange import Exchange
 from infra.local.exchange.instruments import listed
 from infra.local.exchange.market.generator import GeneratedMinutes
@@ -169,6 +170,20 @@ def test_a_refused_order_changes_nothing() -> None:
         assert status == 400
     assert client.exchange.state.accounts["key"].to_json() == before
     assert client.send("GET", "/api/v3/allOrders", symbol="BTCUSDT")[1] == []
+
+
+def test_a_refusal_in_the_middle_of_a_change_undoes_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+
+    def refuse(*_: object) -> None:
+        raise ApiError(-2010, "later than usual")
+
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    monkeypatch.setattr(State, "add_execution", refuse)
+    assert client.send("POST", "/api/v3/order", **order)[0] == 400
+    monkeypatch.undo()
+    assert client.send("GET", "/api/v3/allOrders", symbol="BTCUSDT")[1] == []
+    assert client.send("POST", "/api/v3/order", **order)[1]["orderId"] == 1
 
 
 def test_an_error_in_the_middle_of_a_change_undoes_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,8 +143,12 @@ class MinuteMarket:
         return Day(candle or Candle(opens_ms, flat, flat, flat, flat, 0), opens_ms, self._now_ms)
 
     def _bucket(self, instrument: Instrument, interval: str, at: int) -> list[Candle]:
+        """Return the one candle that opens at `at`, or none where the data has none."""
         ends = bucket_end(interval, at)
-        if ends > self._now_ms:
+        candle: Candle | None
+        if interval == "1m" and at < self._now_ms:  # the common case needs no merging
+            candle = self.source.candle(instrument.kind, instrument.symbol, at)
+        elif ends > self._now_ms:
             candle = merge(at, self._minutes(instrument, at, ends))
         else:
             key = (instrument.kind, instrument.symbol, interval, at)

@@ -102,9 +102,8 @@ def _user_trades(call: Call) -> list[Json]:
     _check_span(start, end)
     trades = [
         one
-        for one in call.exchange.state.executions_of(call.signer.api_key, FUTURES, instrument.symbol)
-        if (order_id is None or one.order_id == order_id)
-        and (first is None or one.trade_id >= first)
+        for one in call.exchange.state.executions_of(call.signer.api_key, FUTURES, instrument.symbol, order_id)
+        if (first is None or one.trade_id >= first)
         and (start is None or one.executed_ms >= start)
         and (end is None or one.executed_ms <= end)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ceil_to, fixed, floor_to, from_units, units_text
@@ -76,6 +77,7 @@ def _klines(call: Call) -> list[list[Any]]:
     return [_kline(candle, interval) for candle in candles]
 
 
+@lru_cache(maxsize=20_000)  # most rows are asked for again a minute later
 def _kline(candle: Candle, interval: str) -> list[Any]:
     """Return the twelve columns; what minutes do not know (trades, taker share) is derived from the volume."""
     value = units_text(_quote_volume(candle))

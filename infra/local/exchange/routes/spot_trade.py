@@ -30,7 +30,7 @@ def _new_order(call: Call) -> Json:
         return views.acknowledgement(order)
     if ticket.response_type == "RESULT":
         return views.result(order)
-    return views.full(order, call.exchange.state.executions_of_order(order))
+    return views.full(order, call.exchange.state.executions_of(order.api_key, SPOT, order.symbol, order.order_id))
 
 
 def _test_order(call: Call) -> Json:
@@ -112,9 +112,8 @@ def _my_trades(call: Call) -> list[Json]:
         raise ApiError(-1128, "Combination of optional parameters invalid.")
     trades = [
         one
-        for one in call.exchange.state.executions_of(call.signer.api_key, SPOT, instrument.symbol)
-        if (order_id is None or one.order_id == order_id)
-        and (first is None or one.trade_id >= first)
+        for one in call.exchange.state.executions_of(call.signer.api_key, SPOT, instrument.symbol, order_id)
+        if (first is None or one.trade_id >= first)
         and (start is None or one.executed_ms >= start)
         and (end is None or one.executed_ms <= end)
     ]
