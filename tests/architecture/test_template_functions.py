@@ -249,7 +249,7 @@ def test_the_workflow_calls_each_step_and_waits_longer_than_it_may_run() -> None
 
 
 def test_nothing_in_the_workflow_hides_an_error_or_its_name() -> None:
-    """Uncaught, an error ends the execution as failed under its own name; a Fail state may not repeat a `States.` one."""
+    """Uncaught, an error ends the execution as failed under its name; a Fail state may not repeat a `States.` one."""
     text = (ROOT / "infra/statemachines/backtest.asl.json").read_text()
     assert "Catch" not in text
     assert "States.ALL" not in text
