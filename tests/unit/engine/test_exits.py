@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from tests.unit.engine.desk import LEAVE_LONG, START, Desk, candle, held, minute
+from tests.unit.engine.desk import LEAVE_LONG, RULES, START, Desk, candle, held, minute
 from tradebot.domain.order import ExitReason
 from tradebot.domain.position import PositionSide
+from tradebot.engine.levels import with_extreme
 from tradebot.strategy.interface import Signals
 
 Script = dict[int, Signals]
@@ -109,6 +111,15 @@ def test_the_trailing_stop_follows_the_extreme_and_never_goes_back(side: Positio
     assert position.extreme_price == 20_000 + sign * 500
     # 3 % from the extreme: 20,500 x 0.97 or 19,500 x 1.03.
     assert position.trailing_stop_price == (Decimal(19_885) if side is LONG else Decimal(20_085))
+
+
+def test_a_finer_tick_size_does_not_loosen_a_trailing_stop() -> None:
+    desk = held(Desk.of(trailing_stop_active=True, trailing_stop_perc=Decimal(3)))
+    position = desk.memory.position
+    assert position is not None
+    coarse = replace(position, trailing_stop_price=Decimal(19_500))
+    seen = with_extreme(coarse, Decimal(20_010), 30_000, RULES)
+    assert (seen.extreme_price, seen.trailing_stop_price) == (Decimal(20_010), Decimal(19_500))
 
 
 def test_a_candle_is_tested_with_the_stop_as_known_before_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.engine.desk import RULES, Desk, held, minute
+from tests.unit.engine.desk import RULES, Desk, candle, held, minute
 from tradebot.domain.order import Execution, Fill
 from tradebot.domain.position import PositionSide
 from tradebot.engine.ledger import exit_quantity
@@ -169,6 +169,18 @@ def test_further_fills_of_one_decision_are_one_entry_at_the_average_price() -> N
     assert desk.memory.trades_today == 1
 
 
+def test_the_extreme_seen_between_two_fills_of_an_entry_is_kept() -> None:
+    desk = Desk.of(trailing_stop_active=True, trailing_stop_perc=Decimal(1))
+    book_entry(desk, fill("0.01", "20000", "0", "BTC"))
+    desk.tick(1, candle(0, 20_400, high=20_500))
+    book_entry(desk, fill("0.01", "20400", "0", "BTC"))
+    position = desk.memory.position
+    assert position is not None
+    assert position.extreme_price == 20_500
+    assert position.trailing_stop_price == 20_295
+    assert position.stop_loss_price == 19_796
+
+
 def test_another_decision_cannot_enter_on_top_of_a_position() -> None:
     desk = held(Desk.of())
     with pytest.raises(ConflictError, match="cannot open another"):
@@ -199,11 +211,30 @@ def test_a_fill_worth_less_than_the_least_order_becomes_dust_at_its_full_cost() 
 
 def test_what_a_partial_sale_leaves_below_the_least_order_ends_the_position() -> None:
     desk = Desk.of()
-    book_entry(desk, fill("0.01", "20000", "0", "BTC"))
-    book_exit(desk, fill("0.0096", "20000", "0", "USDT"))
+    book_entry(desk, fill("0.01", "20000", "0.2", "USDT"))
+    assert book_exit(desk, fill("0.0096", "20000", "0", "USDT")) == Decimal("-0.2"), "the last part bears all of it"
     assert desk.memory.position is None
     assert desk.memory.dust == Decimal("0.0004")
     assert desk.memory.dust_cost == 8
+
+
+def test_a_sale_whose_commission_is_in_base_takes_it_from_what_is_left() -> None:
+    desk = Desk.of()
+    book_entry(desk, fill("0.05", "20000", "0.000008", "BTC"))
+    realized = book_exit(desk, fill("0.04999", "21000", "0.0000015", "BTC"))
+    assert realized == Decimal("49.99") - Decimal("0.16") - Decimal("0.0315")
+    assert desk.memory.dust == Decimal("0.0000005")
+    assert desk.memory.quote_change == Decimal(-1000) + Decimal("1049.79")
+
+
+def test_a_futures_position_closed_in_parts_adds_up_though_its_average_has_no_end() -> None:
+    desk = Desk.of(position_type="futures")
+    book_entry(desk, fill("0.01", "20000", "0", "USDT"), fill("0.02", "20000.01", "0", "USDT"), side=SHORT)
+    parts = [book_exit(desk, fill("0.007", "19000", "0", "USDT")) for _ in range(4)]
+    parts.append(book_exit(desk, fill("0.002", "19000", "0", "USDT")))
+    assert sum(parts) == Decimal("600.0002") - Decimal(570)
+    assert desk.memory.position is None
+    assert desk.memory.quote_change == Decimal("30.0002")
 
 
 def test_futures_leave_no_dust() -> None:
@@ -276,10 +307,10 @@ def test_the_books_equal_the_account_over_any_round_trips(
             execution = desk.execution(price, sold, minute(number), is_buy=side is SHORT)
             desk.memory, realized = apply_exit(desk.memory, RULES, execution, commission_prices={"BNB": Decimal(300)})
             total += realized
+            assert desk.memory.realized_pnl == total
             _agree(desk)
         assert desk.memory.position is None
         assert 0 <= desk.memory.dust < RULES.step_size
-    assert desk.memory.realized_pnl == total
     if is_futures:
         assert desk.memory.balance - desk.memory.starting_balance == total
     else:

@@ -112,6 +112,15 @@ def test_an_entry_whose_stop_could_not_be_sold_is_skipped(fixed: str, fits: bool
         assert code_of(sized) is NoteCode.BELOW_MIN_NOTIONAL
 
 
+def test_the_stop_has_to_be_worth_one_percent_more_than_the_least_order() -> None:
+    # 0.00051 can be sold: 10.098 at a stop of 19,800, and 10.1001... at 19,804.
+    assert code_of(size(20_000, 10_000, position_size_fixed=Decimal("10.40"), stop_loss_perc=Decimal(1))) is (
+        NoteCode.BELOW_MIN_NOTIONAL
+    )
+    fits = size(20_000, 10_000, position_size_fixed=Decimal("10.40"), stop_loss_perc=Decimal("0.98"))
+    assert quantity_of(fits) == Decimal("0.00052")
+
+
 def test_a_tighter_trailing_stop_is_the_stop_that_has_to_be_sold() -> None:
     wide: dict[str, Any] = {"position_size_fixed": Decimal("10.40"), "stop_loss_perc": Decimal(50)}
     assert code_of(size(20_000, 10_000, **wide)) is NoteCode.BELOW_MIN_NOTIONAL

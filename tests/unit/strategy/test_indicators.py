@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -87,6 +88,15 @@ def test_ema_carried_equals_ema_recomputed_to_the_last_bit(period: int, closes: 
 @settings(max_examples=100, deadline=None)
 def test_rsi_carried_equals_rsi_recomputed_to_the_last_bit(period: int, closes: list[float]) -> None:
     assert rsi_over(period, closes) == [naive_rsi(period, closes[: i + 1]) for i in range(len(closes))]
+
+
+def test_a_long_walk_keeps_every_bit() -> None:
+    chance, closes = random.Random(3), [20_000.0]
+    for _ in range(1_500):
+        closes.append(round(closes[-1] + chance.gauss(0, 9), 2))
+    for length in (20, 500, 1_000, 1_501):
+        assert ema_over(9, closes[:length])[-1] == naive_ema(9, closes[:length])
+        assert rsi_over(14, closes[:length])[-1] == naive_rsi(14, closes[:length])
 
 
 @given(PERIODS, CLOSES)

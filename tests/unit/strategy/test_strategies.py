@@ -97,6 +97,23 @@ def test_an_entry_is_not_signalled_while_the_rsi_is_beyond_its_bound() -> None:
     assert any(signals.long_entry for signals in signals_over("ema", gentle))
 
 
+@pytest.mark.parametrize("name", STRATEGY_NAMES)
+def test_an_rsi_exactly_on_its_bound_does_not_enter(name: str) -> None:
+    def last(closes: list[float], oversold: int, overbought: int) -> Signals:
+        parameters = StrategyParameters(2, 3, 2 if name == "simple" else 3, 2, oversold, overbought)
+        strategy, signals = get_strategy(name), Signals()
+        state = strategy.start(parameters)
+        for close in closes:
+            state, signals = strategy.advance(state, parameters, close)
+        return signals
+
+    rising, falling = [11.0, 8.0, 9.0, 10.0], [8.0, 11.0, 10.0, 9.0]  # both end at an RSI of 50
+    assert last(rising, 10, 51).long_entry
+    assert not last(rising, 10, 50).long_entry
+    assert last(falling, 49, 90).short_entry
+    assert not last(falling, 50, 90).short_entry
+
+
 @given(CLOSES)
 @settings(max_examples=150, deadline=None)
 def test_shorts_are_longs_of_the_mirrored_market(closes: list[float]) -> None:

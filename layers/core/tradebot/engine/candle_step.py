@@ -10,7 +10,7 @@ from tradebot.domain.money import ONE_MILLION, ZERO, exact
 from tradebot.domain.order import ExitReason
 from tradebot.domain.position import Position, PositionSide
 from tradebot.engine.ledger import equity
-from tradebot.engine.levels import stop_price
+from tradebot.engine.levels import with_extreme
 from tradebot.engine.memory import BotMemory, PendingEntry, PendingExit
 from tradebot.engine.notes import Note, NoteCode
 from tradebot.strategy.interface import Signals
@@ -87,11 +87,12 @@ def _test_range(
     memory: BotMemory, parameters: Parameters, rules: SymbolRules, position: Position, candle: Candle
 ) -> BotMemory:
     """Test the levels as known before the candle, then let the extreme take it."""
+    trailing = parameters.trailing_stop_ppm
     if candle.open_time < position.opened_at - LATE_FILL:
-        return replace(memory, position=_with_extreme(position, parameters, rules, candle.close))
+        return replace(memory, position=with_extreme(position, candle.close, trailing, rules))
     reason = _touched(position, candle)
     favourable = candle.high if position.side is PositionSide.LONG else candle.low
-    memory = replace(memory, position=_with_extreme(position, parameters, rules, favourable))
+    memory = replace(memory, position=with_extreme(position, favourable, trailing, rules))
     if reason is None:
         return memory
     return with_exit(memory, PendingExit(reason, parameters.timeframe.close_of(candle.open_time), candle.close))
@@ -105,18 +106,6 @@ def _touched(position: Position, candle: Candle) -> ExitReason | None:
     is_long = position.side is PositionSide.LONG
     against, favourable = (candle.low, candle.high) if is_long else (candle.high, candle.low)
     return position.level_reached(against) or position.level_reached(favourable)
-
-
-def _with_extreme(position: Position, parameters: Parameters, rules: SymbolRules, price: Decimal) -> Position:
-    """Return the position with an extreme that has taken `price`, and its trailing stop moved along."""
-    sign = position.side.sign
-    if sign * (price - position.extreme_price) <= 0:
-        return position
-    trailing = position.trailing_stop_price
-    if trailing is not None and parameters.trailing_stop_ppm is not None:
-        moved = stop_price(position.side, price, parameters.trailing_stop_ppm, rules)
-        trailing = moved if sign * (moved - trailing) > 0 else trailing
-    return replace(position, extreme_price=price, trailing_stop_price=trailing)
 
 
 def with_exit(memory: BotMemory, new: PendingExit) -> BotMemory:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.money import COST_UNIT, ZERO, ceil_to, display_price, exact, fee_against_us, floor_to
 from tradebot.domain.position import Position, PositionSide
-from tradebot.engine.levels import stop_price, take_profit_price
+from tradebot.engine.levels import stop_price, take_profit_price, with_extreme
 from tradebot.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _entered(
     entry_quote = execution.quote_quantity + (held.entry_quote if held else ZERO)
     price = Fraction(entry_quote) / Fraction(entry_quantity)
     trailing = parameters.trailing_stop_ppm
-    return Position(
+    entered = Position(
         side=side,
         entry_key=entry.decision_key,
         entry_close_at=entry.close_at,
@@ -137,6 +137,7 @@ def _entered(
         trailing_stop_price=None if trailing is None else stop_price(side, price, trailing, rules),
         extreme_price=display_price(price),
     )
+    return with_extreme(entered, held.extreme_price, trailing, rules) if held else entered
 
 
 def _to_dust(memory: BotMemory, position: Position) -> BotMemory:

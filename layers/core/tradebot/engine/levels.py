@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tradebot.domain.position import PositionSide
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from tradebot.domain.position import Position
     from tradebot.domain.symbol import SymbolRules
 
 
@@ -37,3 +39,15 @@ def stop_price(side: PositionSide, price: Decimal | Fraction, ppm: int, rules: S
 def take_profit_price(side: PositionSide, price: Decimal | Fraction, ppm: int, rules: SymbolRules) -> Decimal:
     """Return the take profit's price for an entry at `price`."""
     return rules.price_of(take_profit_ticks(side, Fraction(price) / Fraction(rules.tick_size), ppm))
+
+
+def with_extreme(position: Position, price: Decimal, trailing_ppm: int | None, rules: SymbolRules) -> Position:
+    """Return the position after `price` was seen: where it is a new extreme, the trailing stop moves, never back."""
+    sign = position.side.sign
+    if sign * (price - position.extreme_price) <= 0:
+        return position
+    trailing = position.trailing_stop_price
+    if trailing is not None and trailing_ppm is not None:
+        moved = stop_price(position.side, price, trailing_ppm, rules)
+        trailing = moved if sign * (moved - trailing) > 0 else trailing
+    return replace(position, extreme_price=price, trailing_stop_price=trailing)
