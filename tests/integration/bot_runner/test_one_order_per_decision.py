@@ -325,3 +325,43 @@ def _stop(world: World, bot: int) -> None:
         " CASE WHEN lease_expires_at > now() THEN 'stopping' ELSE 'stopped' END WHERE id = :bot",
         bot=bot,
     )
+
+
+def test_an_intent_is_committed_before_its_order_leaves_and_signed_before_that(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    seen: list[Any] = []
+
+    class Looks(Misbehaving):
+        def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
+            (order,) = world.orders()
+            seen.append((order.client_order_id, order.status.value, order.signed_at_ms))
+            assert seen == [(request.client_order_id, "SENDING", signed_at_ms)]
+            assert signed_at_ms <= order.created_at.timestamp() * 1000 + 1, "signed before the lease was proved"
+            sent: VenueOrder = self._account.send_order(request, signed_at_ms)
+            return sent
+
+    world.go_faulty(Looks)
+    assert world.tick(bot, 2).actions == ("entry:FILLED",)
+    assert len(seen) == 1
+
+
+def test_a_worker_that_froze_after_signing_is_refused_by_the_exchange_itself(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+
+    class WakesLate(Misbehaving):
+        def wire_now_ms(self) -> int:
+            now: int = self._account.wire_now_ms()
+            return now - 6_000
+
+    world.go_faulty(WakesLate)
+    world.tick(bot, 2)
+    assert [order.status for order in world.orders()] == ["REJECTED", "REJECTED"]
+    assert world.executions() == []
