@@ -296,7 +296,7 @@ def test_while_a_last_tick_ends_nothing_is_changed_or_deleted_under_it(alice: Cl
     assert alice.delete(f"/v1/bot-configs/{bot_id}").problem["status"] == 409
 
 
-def test_a_bot_whose_order_may_still_execute_is_not_deleted(alice: Client, backstage: Backstage) -> None:
+def test_a_bot_whose_order_may_still_execute_is_not_moved_or_deleted(alice: Client, backstage: Backstage) -> None:
     bot_id = create(alice)["id"]
     backstage.run(
         "INSERT INTO orders (user_id, bot_config_id, decision_key, leg, client_order_id, symbol, market_type, side,"
@@ -306,6 +306,8 @@ def test_a_bot_whose_order_may_still_execute_is_not_deleted(alice: Client, backs
         bot=bot_id,
         client=f"order-{bot_id}",
     )
+    assert alice.patch(f"/v1/bot-configs/{bot_id}", {"symbol": "ETHUSDT"}).problem["status"] == 409
+    assert alice.patch(f"/v1/bot-configs/{bot_id}", {"stop_loss_perc": "2"}).status == 200
     assert alice.delete(f"/v1/bot-configs/{bot_id}").problem["status"] == 409
     backstage.run("UPDATE orders SET status = 'REJECTED' WHERE bot_config_id = :bot", bot=bot_id)
     assert alice.delete(f"/v1/bot-configs/{bot_id}").status == 204

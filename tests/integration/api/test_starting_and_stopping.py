@@ -161,27 +161,46 @@ def test_of_two_starts_at_the_same_time_one_wins(alice: Client, valid_key: int) 
         assert sorted(pool.map(run, bots)) == ["refused", "refused", "refused", "started"]
 
 
-def test_a_flat_bot_forgets_and_warms_up_afresh_but_keeps_its_counters(
-    alice: Client, valid_key: int, backstage: Backstage
+@pytest.mark.parametrize("with_position", [False, True])
+def test_a_start_keeps_money_and_counters_and_its_first_tick_knows_that_it_is_the_first(
+    alice: Client, valid_key: int, backstage: Backstage, with_position: bool
 ) -> None:
     bot_id = new_bot(alice, api_key_id=valid_key)
+    if with_position:
+        backstage.open_position(bot_id)
     backstage.run(
         "UPDATE bot_states SET strategy_state = '{\"v\": 1}', last_closed_candle_at = now(), daily_trades_count = 4,"
         " daily_pnl = -3, realized_pnl = 12, last_error_message = 'old' WHERE id = :id",
         id=bot_id,
     )
     state = start(alice, bot_id).json
-    assert state["last_closed_candle_at"] is None
-    assert state["last_error_message"] is None
+    assert (state["status"], state["in_position"]) == ("starting", with_position)
+    assert (state["last_closed_candle_at"], state["last_error_message"]) == (None, None)
     assert (state["daily_trades_count"], state["daily_pnl"], state["realized_pnl"]) == (4, "-3", "12")
-    assert backstage.value("SELECT strategy_state FROM bot_states WHERE id = :id", id=bot_id) is None
-
-
-def test_a_bot_with_a_position_keeps_its_memory(alice: Client, valid_key: int, backstage: Backstage) -> None:
-    bot_id = new_bot(alice, api_key_id=valid_key)
-    backstage.open_position(bot_id)
-    assert start(alice, bot_id).json["in_position"] is True
     assert backstage.value("SELECT strategy_state FROM bot_states WHERE id = :id", id=bot_id) == {"v": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        ({"symbol": "ETHUSDT"}, False),
+        ({"position_type": "futures"}, False),
+        ({"initial_capital": "500"}, False),
+        ({"api_key_id": None}, False),
+        ({"ema_fast": 5}, True),
+        ({"strategy": "ema"}, True),
+        ({"name": "renamed"}, True),
+    ],
+    ids=str,
+)
+def test_another_market_account_or_capital_begins_new_books(
+    alice: Client, valid_key: int, backstage: Backstage, change: dict[str, Any], is_kept: bool
+) -> None:
+    bot_id = new_bot(alice, api_key_id=valid_key)
+    backstage.run("UPDATE bot_states SET strategy_state = '{\"v\": 1}' WHERE id = :id", id=bot_id)
+    assert alice.patch(f"/v1/bot-configs/{bot_id}", change).status == 200
+    memory = backstage.value("SELECT strategy_state FROM bot_states WHERE id = :id", id=bot_id)
+    assert memory == ({"v": 1} if is_kept else None)
 
 
 def test_a_stopped_bot_is_never_due_and_its_position_stays(alice: Client, valid_key: int, backstage: Backstage) -> None:
@@ -202,7 +221,10 @@ def test_a_bot_whose_tick_runs_is_stopping_until_the_tick_has_ended(
     backstage.hold_lease(bot_id)
     assert stop(alice, bot_id).json["status"] == "stopping"
     assert alice.get(f"/v1/bot-states/{bot_id}").json["status"] == "stopping"
-    backstage.hold_lease(bot_id, seconds=-1)  # the tick died
+    backstage.run("UPDATE bot_states SET next_run_at = now() WHERE id = :id", id=bot_id)
+    backstage.hold_lease(bot_id, seconds=-1)
+    assert alice.get(f"/v1/bot-states/{bot_id}").json["status"] == "stopping", "it is due again, to settle an order"
+    backstage.run("UPDATE bot_states SET next_run_at = null WHERE id = :id", id=bot_id)  # the tick died
     assert alice.get(f"/v1/bot-states/{bot_id}").json["status"] == "stopped"
 
 

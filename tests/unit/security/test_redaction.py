@@ -20,6 +20,7 @@ LINES = {
     "JSON inside JSON": json.dumps({"message": json.dumps({"secret_key": SECRET})}),
     "escaped quotes in the value": json.dumps({"password": f'"{SECRET}"'}),
     "escaped quotes in the value inside JSON": json.dumps({"m": json.dumps({"password": f'"{SECRET}"'})}),
+    "JSON inside JSON as bytes": repr(json.dumps({"SecretString": json.dumps({"signing_key": SECRET})}).encode()),
     "a value that was cut off": '{"password": "' + SECRET,
     "PHC string": f"$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${SECRET}",
     "token": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.{SECRET}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, insert, null, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.types import String
 
 from tradebot.errors import NotFoundError
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TICK_RUNS = func.coalesce(BotState.lease_expires_at > func.now(), False)
-#: A tick that died while its bot was being stopped left `stopping` behind; without a lease nothing is stopping.
+#: A tick that died while its bot was being stopped left `stopping` behind; not due and without a lease, it has stopped.
 _STATUS = (
     case(
-        ((BotState.status == BotStatus.STOPPING) & ~_TICK_RUNS, BotStatus.STOPPED.value),
+        (
+            (BotState.status == BotStatus.STOPPING) & ~_TICK_RUNS & BotState.next_run_at.is_(None),
+            BotStatus.STOPPED.value,
+        ),
         else_=BotState.status.cast(String),
     )
     .cast(String)
@@ -96,7 +99,7 @@ def lock_position(session: Session, user_id: int, bot_config_id: int) -> Record:
 
 
 def start_bot(session: Session, user_id: int, bot_config_id: int) -> None:
-    """Make the bot due at once. Flat, it warms up afresh; with a position it keeps its memory. Counters stay."""
+    """Make the bot due at once. Its first tick warms the indicators up afresh; money, position and counters stay."""
     session.execute(
         update(BotState)
         .where(BotState.id == bot_config_id, BotState.user_id == user_id)
@@ -105,8 +108,23 @@ def start_bot(session: Session, user_id: int, bot_config_id: int) -> None:
             next_run_at=AT_ONCE,
             started_at=func.now(),
             last_error_message=None,
-            strategy_state=case((BotState.in_position, BotState.strategy_state), else_=null()),
-            last_closed_candle_at=case((BotState.in_position, BotState.last_closed_candle_at), else_=null()),
+            last_closed_candle_at=None,
+            version=BotState.version + 1,
+        ),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def forget_books(session: Session, user_id: int, bot_config_id: int) -> None:
+    """Let a flat bot begin with new books: its balance and dust belong to a market or an account that it left."""
+    session.execute(
+        update(BotState)
+        .where(BotState.id == bot_config_id, BotState.user_id == user_id, ~BotState.in_position)
+        .values(
+            strategy_state=None,
+            last_closed_candle_at=None,
+            day_base_equity=None,
+            last_price=None,
             version=BotState.version + 1,
         ),
         execution_options={"synchronize_session": False},

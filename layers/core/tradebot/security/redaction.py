@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MASK = "***"
 _NAMES = (
     r"(?:api_?key|secret_?key|x-mbx-apikey|signature|password|hashed_password|new_password|access_token|refresh_token"
-    r"|reset_token|authorization|signing_key|encrypted_\w+|listenkey|plaintext)"
+    r"|reset_token|authorization|signing_key|encrypted_\w+|listenkey|plaintext|secretstring)"
 )
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
@@ -21,11 +21,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
     # Query strings and headers: signature=..., X-MBX-APIKEY: ...
     (re.compile(rf"(?i)\b({_NAMES})(=|:\s?)(?![\"'\\\s{{\[])[^\s&,;\"'\\)}}\]]+"), rf"\1\2{MASK}"),
-    # JSON and reprs: "secret_key": "...", {'api_key': '...'}; a quote inside the value is escaped
-    (re.compile(rf"""(?i)("{_NAMES}"\s*:\s*)"(?:\\.|[^"\\])*"?"""), rf'\1"{MASK}"'),
-    (re.compile(rf"""(?i)('{_NAMES}'\s*:\s*)'(?:\\.|[^'\\])*'?"""), rf"\1'{MASK}'"),
-    # JSON inside a JSON string: {\"password\": \"...\"}; a quote inside the value is \\\"
-    (re.compile(rf"""(?i)(\\"{_NAMES}\\"\s*:\s*)\\"(?:\\\\\\"|(?!\\").)*\\\""""), rf'\1\\"{MASK}\\"'),
+    # JSON and reprs: "secret_key": "...", {'api_key': '...'}; also JSON inside a string, where each quote has the same
+    # number of backslashes before it and a quote inside the value has more.
+    (
+        re.compile(rf"""(?i)(\\*["']{_NAMES}\\*["']\s*:\s*)(\\*)(["'])(?:(?!(?<!\\)\2\3).)*(?:\2\3)?"""),
+        rf"\1\2\3{MASK}\2\3",
+    ),
     # postgresql://login:password@host
     (re.compile(r"(?i)\b(\w+://[^\s:/@]+):[^\s@/]+@"), rf"\1:{MASK}@"),
 )

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 #: What may change under a running bot, because no decision reads it.
 _ALWAYS = frozenset({"name"})
 #: What an open position depends on: where it is held, and how it was opened.
-_FIXED_BY_POSITION = ("symbol", "position_type", "leverage", "api_key_id", "strategy", "timeframe")
+_FIXED_BY_POSITION = ("symbol", "position_type", "leverage", "api_key_id", "strategy", "timeframe", "initial_capital")
+#: What a bot's balance and dust belong to: a change begins new books.
+_WHOSE_BOOKS = frozenset({"symbol", "position_type", "api_key_id", "initial_capital"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class UpdateBot:
             if effective.keys() - _ALWAYS:
                 position = bot_states.lock_position(session, token.user_id, bot_config_id)
                 _require_changeable(current, position, effective)
+                fixed = [name for name in _FIXED_BY_POSITION if name in effective]
+                if fixed and bot_configs.has_unsettled_orders(session, token.user_id, bot_config_id):
+                    raise ConflictError(
+                        f"An order of the bot may still execute, which depends on {', '.join(fixed)};"
+                        " start the bot to settle it, then stop it."
+                    )
+                if effective.keys() & _WHOSE_BOOKS:
+                    bot_states.forget_books(session, token.user_id, bot_config_id)
             require_own_api_key(session, token.user_id, effective.get("api_key_id"))
             return bot_configs.update_bot_config(session, token.user_id, bot_config_id, effective)
 
