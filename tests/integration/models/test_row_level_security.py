@@ -48,12 +48,11 @@ GRANTED = {
     },
     "app_dispatcher": {
         "bot_configs": "S(id is_active timeframe user_id)",
-        "bot_states": "S(id next_run_at status user_id)",
+        "bot_states": "S(id next_run_at user_id)",
     },
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
-        "bot_configs": "S(id is_active timeframe user_id)",
-        "bot_states": "S(id next_run_at status user_id)",
+        "bot_states": "S(id next_run_at user_id)",
     },
     "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
     "PUBLIC": {},

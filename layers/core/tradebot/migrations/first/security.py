@@ -43,8 +43,8 @@ GRANT SELECT, INSERT, UPDATE ON orders, trades TO app_worker;
 GRANT SELECT, INSERT ON fills TO app_worker;
 
 -- Across users, but only who is due and, for maintenance, whose key waits for its check.
-GRANT SELECT (id, user_id, status, next_run_at) ON bot_states TO app_dispatcher, app_maintenance;
-GRANT SELECT (id, user_id, is_active, timeframe) ON bot_configs TO app_dispatcher, app_maintenance;
+GRANT SELECT (id, user_id, next_run_at) ON bot_states TO app_dispatcher, app_maintenance;
+GRANT SELECT (id, user_id, is_active, timeframe) ON bot_configs TO app_dispatcher;
 GRANT SELECT (id, user_id, is_valid, checked_at) ON api_keys TO app_maintenance;
 
 GRANT SELECT (id, email, hashed_password, is_active, token_version) ON users TO app_lookup;
@@ -53,7 +53,7 @@ GRANT SELECT (id, email, hashed_password, is_active, token_version) ON users TO 
 POLICIES_ACROSS_USERS = """
 CREATE POLICY scheduled_bots ON bot_states FOR SELECT TO app_dispatcher, app_maintenance
     USING (next_run_at IS NOT NULL);
-CREATE POLICY active_bots ON bot_configs FOR SELECT TO app_dispatcher, app_maintenance USING (is_active);
+CREATE POLICY active_bots ON bot_configs FOR SELECT TO app_dispatcher USING (is_active);
 CREATE POLICY keys_to_check ON api_keys FOR SELECT TO app_maintenance USING (true);
 CREATE POLICY lookup ON users FOR SELECT TO app_lookup USING (true);
 """
