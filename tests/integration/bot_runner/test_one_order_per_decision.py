@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
+from tradebot.domain.order import OrderStatus
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
 from tradebot.repositories.session import session_scope
 from tradebot.repositories.statement_counter import StatementCounter
@@ -365,3 +368,36 @@ def test_a_worker_that_froze_after_signing_is_refused_by_the_exchange_itself(
     world.tick(bot, 2)
     assert [order.status for order in world.orders()] == ["REJECTED", "REJECTED"]
     assert world.executions() == []
+
+
+def test_an_order_that_is_still_working_stays_so_until_the_exchange_says_how_it_ended(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+
+    class Slow(Misbehaving):
+        """Accepts the order, and fills it later than it answers."""
+
+        find_fails = False
+
+        def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
+            return self._working(self._account.send_order(request, signed_at_ms))
+
+        def find_order(self, symbol: str, client_order_id: str) -> VenueOrder:
+            if Slow.find_fails:
+                raise ExchangeUnavailableError("the exchange gave no answer")
+            return self._working(self._account.find_order(symbol, client_order_id))
+
+        def _working(self, order: VenueOrder) -> VenueOrder:
+            return replace(order, status=OrderStatus.NEW, executed_quantity=Decimal(0), fills=None)
+
+    world.go_faulty(Slow)
+    assert world.ticks(bot, [2, 3]) == ["entry:NEW", "recovered_entry:NEW"]
+    Slow.find_fails = True
+    assert world.ticks(bot, [4]) == ["recovered_entry:NEW"], "an answer that is missing takes nothing back"
+    world.go_cold()
+    assert world.ticks(bot, [5]) == ["recovered_entry:FILLED"]
+    assert len(world.executions()) == 1
+    world.assert_ledger_matches_exchange()

@@ -52,4 +52,6 @@ def _second_look(tick: Tick, order: LiveOrder) -> Outcome:
         return doubtful(tick, order, error.message)
     if listed is not None:
         return settled(tick, order, listed)
+    if not order.status.is_in_doubt:
+        return doubtful(tick, order, "the exchange does not show an order that it has shown before")
     return Outcome(order, OrderStatus.ABSENT, last_error="the exchange never had this order")

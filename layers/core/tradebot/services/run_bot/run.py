@@ -69,6 +69,7 @@ class RunBot:
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
         count("TicksBusy" if outcome == "busy" else "TicksDone")
+        _count_orders(actions)
         logger().info(
             "tick",
             outcome=outcome,
@@ -111,6 +112,14 @@ class RunBot:
         if defect is not None:
             raise defect
         return ending.outcome, tick.actions
+
+
+def _count_orders(actions: list[str]) -> None:
+    """Count what alarms are set on: orders by how they ended, above all those that nobody knows the end of."""
+    for action in actions:
+        _, _, status = action.partition(":")
+        if status:
+            count(f"Orders{status.title().replace('_', '')}")
 
 
 def _trade(tick: Tick) -> None:

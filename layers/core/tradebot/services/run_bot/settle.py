@@ -65,8 +65,12 @@ def doubtful(
     venue: VenueOrder | None = None,
     status: OrderStatus = OrderStatus.UNKNOWN,
 ) -> Outcome:
-    """Return the outcome of an order that the next tick has to ask for. It blocks entries until then."""
+    """Return the outcome of an order that the next tick has to ask for. It blocks entries until then.
+
+    What was seen at the exchange once does not become unknown again, nor less executed: reads lag behind each other.
+    """
     tick.in_doubt.append(order)
+    status = status if order.status.may_become(status) else order.status
     tick.messages.append(f"It is not known yet what became of the {order.leg.value} order: {reason}.")
     return Outcome(order, status, venue, last_error=reason)
 
