@@ -39,8 +39,6 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 REGION = "eu-central-1"
 ATTACH_FILE = "running.json"
 HOUSEKEEPING_SECONDS = 0.5
-#: What runs when the cloud stops may take so long to end by itself.
-STOP_SECONDS = 3.0
 _one_at_a_time = threading.Lock()
 
 
@@ -68,13 +66,15 @@ class LocalCloud:
         max_processes: int = 8,
         queue_seconds: float = 10.0,
         idle_seconds: float = 300.0,
+        stop_seconds: float = 3.0,
         retry_delay_scale: float = 1.0,
         observe: Callable[[Request], None] | None = None,
     ) -> None:
         """Set it up; nothing runs before `with`.
 
         max_processes: of one function, on this machine. queue_seconds: how long a synchronous invoke waits for one of
-        them. idle_seconds: after which a process ends. retry_delay_scale: 1 retries failed events after one and two
+        them. idle_seconds: after which a process ends. stop_seconds: what runs when the cloud stops may take so long to
+        end by itself. retry_delay_scale: 1 retries failed events after one and two
         minutes, as Lambda does. observe: sees every request to an AWS service, by access key (`access_key_of`).
         """
         self.state_directory = state_directory
@@ -89,6 +89,7 @@ class LocalCloud:
         self._max_processes = max_processes
         self._queue_seconds = queue_seconds
         self._idle_seconds = idle_seconds
+        self._stop_seconds = stop_seconds
         self._retry_delay_scale = retry_delay_scale
         self._observe = observe
         self._cleanup = contextlib.ExitStack()
@@ -199,7 +200,7 @@ class LocalCloud:
         return LambdaService(self._pools, queues)
 
     def _stop_functions(self, queues: dict[str, EventQueue]) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         for queue in queues.values():
             queue.stop()
         for pool in self._pools.values():

@@ -125,6 +125,7 @@ class Worker:
         with self._lock:
             if self._gone:
                 return False
+            assert self._assigned is None, "a worker has one invocation at a time"
             self._assigned = invocation
         self._notify()
         return True
@@ -245,12 +246,9 @@ class Worker:
             peer.sendall(Response(HTTPStatus.NOT_FOUND).encoded())
 
     def _become_idle(self) -> None:
-        was = self.state
-        if was is State.STARTING:
+        if self.state is State.STARTING:  # not free yet: whoever started it is about to assign to it
             self._init_ms = (time.monotonic() - self._born) * 1000
         self.state = State.IDLE
-        if was is State.STARTING and self._assigned is None:
-            self._free()
 
     def _free(self) -> None:
         self.idle_since = time.monotonic()
@@ -259,7 +257,7 @@ class Worker:
     def _deliver(self) -> None:
         """Hand the assigned invocation over, if there is one and the process waits for it."""
         peer = self._parked
-        if self.state is not State.IDLE or peer is None:
+        if self.state is not State.IDLE or peer is None or _has_closed(peer):
             return
         with self._lock:
             invocation, self._assigned = self._assigned, None
@@ -374,6 +372,19 @@ class Worker:
         text = text.replace(b"\r", b"\n").replace("\u00a0".encode(), b" ")
         self._tail = (self._tail + text)[-LOG_TAIL_BYTES:]
         self._log.write(text)
+
+
+def _has_closed(peer: socket.socket) -> bool:
+    """Whether the process behind the connection is gone: nothing is delivered to it, so nothing is lost with it."""
+    peer.setblocking(False)
+    try:
+        return not peer.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        peer.settimeout(PEER_SECONDS)
 
 
 def _with_request_id(init_error: bytes | None, request_id: str) -> bytes | None:
