@@ -87,8 +87,8 @@ class EmbeddedPostgres:
         with self._start_lock():
             self._join_users()
             try:
-                port = self._running_port() or self._start_server()
-                self._watch()
+                with self._watched():
+                    port = self._running_port() or self._start_server()
             except BaseException:
                 self._leave()
                 raise
@@ -177,22 +177,30 @@ class EmbeddedPostgres:
             warnings.simplefilter("ignore", ResourceWarning)
             self._children.clear()
 
-    def _watch(self) -> None:
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Start a guardian, unless one is at work, beside what the block does; return when it watches."""
         with (self.state / "guardian.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                return  # one is at work
-        self._children.append(
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", postgres_guardian.__file__, str(self.state), str(self.data)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
+                yield
+                return
+        guardian = subprocess.Popen(
+            [sys.executable, "-I", "-S", postgres_guardian.__file__, str(self.state), str(self.data)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
         )
+        self._children.append(guardian)
+        try:
+            yield
+        finally:
+            if guardian.stdout is not None:
+                guardian.stdout.readline()
+                guardian.stdout.close()
 
     def _running_port(self) -> int | None:
         """Return the port of the server that runs on our data, if it answers; stop it where it does not."""

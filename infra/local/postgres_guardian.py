@@ -62,6 +62,8 @@ def main(directory: Path, data: Path) -> None:
             fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return  # there is one already
+        # Who started us has not finished starting before this lock is held.
+        print(flush=True)
         fcntl.flock(use, fcntl.LOCK_EX)
         shut_down(data)
         # Whoever waits for our lock wants this process to be gone: the lock goes with it, not before.

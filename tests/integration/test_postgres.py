@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -155,7 +156,8 @@ def test_when_everything_is_killed_the_next_start_goes_on(server: EmbeddedPostgr
         victims += [p for p in psutil.Process(supervisor.pid).children() if p not in victims]
         supervisor.kill()
         for victim in victims:
-            victim.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
     assert (server.data / "postmaster.pid").exists()
     assert "before the end" in remembered(server.start())
 
