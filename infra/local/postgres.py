@@ -137,7 +137,7 @@ class EmbeddedPostgres:
 
     @contextlib.contextmanager
     def _start_lock(self) -> Iterator[None]:
-        with (self.state / "start.lock").open("a") as lock:
+        with (self.state / "starting.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
