@@ -8,16 +8,20 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from infra.local.cloud.functions import ADDED, INHERITED, RESERVED, access_key_of
-from infra.local.cloud.invocation import SYNCHRONOUS_LIMIT_BYTES
-from infra.local.cloud.worker import Worker
+from infra.local.cloud.invocation import SYNCHRONOUS_LIMIT_BYTES, Invocation
+from infra.local.cloud.logs import FunctionLog
+from infra.local.cloud.worker import State, Worker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.local.cloud import InvokeResult, LocalCloud
 
     from .conftest import Clients
@@ -177,22 +181,33 @@ def test_several_run_at_once_each_in_a_process_of_its_own(cloud: LocalCloud) -> 
     assert len({result.payload["pid"] for result in results}) == 3
 
 
-def test_a_process_that_is_up_before_its_starter_goes_on_serves_nobody_else(
-    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_is_up_before_its_starter_goes_on_is_free_for_nobody_else(
+    cloud: LocalCloud, tmp_path: Path
 ) -> None:
-    start = Worker.start
-
-    def slowly(worker: Worker) -> None:
-        start(worker)
-        time.sleep(0.3)  # long enough for the process to ask for its first event
-
-    monkeypatch.setattr(Worker, "start", slowly)
-    for pid in cloud.process_ids:
-        os.kill(pid, signal.SIGKILL)
-        assert _ends(pid)
-    with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(lambda number: probe(cloud, n=number), range(6)))
-    assert [result.payload["event"] for result in results] == [{"n": number} for number in range(6)]
+    freed: list[Worker] = []
+    with closing(FunctionLog(tmp_path / "log")) as log, ThreadPoolExecutor(1) as spawner:
+        worker = Worker(
+            cloud.functions[PROBE],
+            log,
+            cloud.endpoint_url,
+            spawner=spawner,
+            on_free=freed.append,
+            on_gone=lambda _worker, _undelivered: None,
+        )
+        worker.start()
+        deadline = time.monotonic() + 5
+        while worker.state is not State.IDLE and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert freed == []
+        invocation = Invocation(b"{}")
+        assert worker.assign(invocation)
+        outcome = invocation.wait(5)
+        assert outcome is not None
+        assert outcome.function_error is None
+        assert freed == [worker]
+        worker.stop()
+        worker.join(5)
+        assert _ends(worker.pid)
 
 
 def test_callers_wait_in_line_for_this_machines_processes(cloud: LocalCloud) -> None:
