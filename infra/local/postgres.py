@@ -308,7 +308,7 @@ class EmbeddedPostgres:
                 except InterfaceError:
                     pass
                 except DatabaseError as error:
-                    if _sqlstate(error) != "57P03":  # still starting up
+                    if "57P03" not in str(error):  # still starting up
                         raise
                 else:
                     return True
@@ -396,8 +396,3 @@ class EmbeddedPostgres:
 
     def _process_arguments(self) -> Any:
         return self._account.process_arguments
-
-
-def _sqlstate(error: DatabaseError) -> str | None:
-    details = error.args[0] if error.args else None
-    return details.get("C") if isinstance(details, dict) else None
