@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 EVENTS = REPOSITORY / "tests" / "events"
 #: Longer than any function may run.
 ANSWER_SECONDS = 910
+#: Nothing listens there: a function on its own must not reach a real exchange.
+NO_EXCHANGE = "http://127.0.0.1:10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,9 @@ def invoke(endpoint_url: str, name: str, payload: bytes) -> Answer:
 
 @contextlib.contextmanager
 def own_cloud(state: Path) -> Iterator[RunningCloud]:
-    """Start Postgres and a cloud for a single invocation, with the database migrated."""
-    from infra.local.postgres import EmbeddedPostgres  # noqa: PLC0415  not needed where a cloud runs already
+    """Start Postgres and a cloud for a single invocation, with the database migrated and no exchange in reach."""
+    from infra.local.machine import BINANCE_URL_PARAMETERS  # noqa: PLC0415  not needed where a cloud runs already
+    from infra.local.postgres import EmbeddedPostgres  # noqa: PLC0415  likewise
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(state))
@@ -127,7 +130,7 @@ def own_cloud(state: Path) -> Iterator[RunningCloud]:
             LocalCloud(
                 state / "cloud",
                 foundation_parameters={"Database": "external", "DatabaseUrl": database_url},
-                parameters={"Database": "external"},
+                parameters={"Database": "external", **dict.fromkeys(BINANCE_URL_PARAMETERS, NO_EXCHANGE)},
             )
         )
         functions = {spec.code_root.name: spec.name for spec in cloud.functions.values()}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = dict[str, Any]
+#: Properties of a function that would change what it does here and are not interpreted.
+NOT_CARRIED_OUT = frozenset({"DeadLetterConfig", "FileSystemConfigs", "ImageConfig", "LoggingConfig", "SnapStart"})
 logger = logging.getLogger(__name__)
 
 
@@ -62,6 +64,9 @@ def function_specs(deployment: Deployment, code_roots: dict[str, Path]) -> dict[
         code_root = code_roots.get(properties["CodeKey"])
         if code_root is None:
             raise TemplateError(f"{logical_id}: only functions with a local CodeUri run here")
+        unsupported = sorted(NOT_CARRIED_OUT & properties.keys())
+        if unsupported:
+            raise TemplateError(f"{logical_id}: {', '.join(unsupported)} is not carried out here")
         reserved = properties.get("ReservedConcurrentExecutions")
         specs[name] = FunctionSpec(
             logical_id=logical_id,
@@ -75,7 +80,6 @@ def function_specs(deployment: Deployment, code_roots: dict[str, Path]) -> dict[
             environment={key: str(value) for key, value in _variables(properties).items()},
             code_root=code_root,
             layer_roots=tuple(_layer_root(arn, deployment, code_roots) for arn in properties.get("Layers", [])),
-            log_group=(properties.get("LoggingConfig") or {}).get("LogGroup", ""),
             reserved_concurrency=None if reserved is None else int(reserved),
             retries=_retry_settings(retries.get(name, {})),
         )

@@ -64,7 +64,6 @@ class FunctionSpec:
     environment: dict[str, str]
     code_root: Path
     layer_roots: tuple[Path, ...] = ()
-    log_group: str = ""
     reserved_concurrency: int | None = None
     retries: RetrySettings = field(default_factory=RetrySettings)
 
@@ -101,7 +100,7 @@ def process_environment(spec: FunctionSpec, *, endpoint_url: str, runtime_api: s
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group or f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_REGION": spec.region,

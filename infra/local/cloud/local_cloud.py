@@ -40,6 +40,16 @@ REGION = "eu-central-1"
 ATTACH_FILE = "running.json"
 HOUSEKEEPING_SECONDS = 0.5
 _one_at_a_time = threading.Lock()
+_loading = threading.Lock()
+
+
+def preload(region: str = REGION) -> None:
+    """Import what takes two seconds (moto); a caller may do so in a thread while other things start.
+
+    boto3 sessions are made on the way, so the user's AWS setup is hidden meanwhile.
+    """
+    with _loading, isolated_aws_environment(region):
+        from infra.local.cloud import deploy, endpoint, resources, schedules  # noqa: F401, PLC0415
 
 
 class PortTakenError(LocalError):
@@ -127,8 +137,8 @@ class LocalCloud:
         gateway = _gateway(self._api_port)  # first: the port may be taken, and the stack wants to know its address
         stack.callback(gateway.stop)
         self.api_url = gateway.url
+        preload(self.region)
         stack.enter_context(isolated_aws_environment(self.region))
-        # Importing moto takes two seconds and makes boto3 sessions: so here, with the user's AWS setup hidden.
         from moto.core.config import default_user_config  # noqa: PLC0415
 
         from infra.local.cloud.deploy import forget_everything  # noqa: PLC0415

@@ -96,6 +96,11 @@ def changed_template(folder: Path, old: str, new: str) -> Path:
             "Type: SNS\n            Destination: arn:aws:sns:a:b:c",
             "only SQS",
         ),
+        (
+            "CodeUri: ../functions/relay/",
+            "CodeUri: ../functions/relay/\n      SnapStart: {ApplyOn: None}",
+            "SnapStart is not",
+        ),
         ("KEY_ARN: !Ref KeyArn", "KEY_ARN: !GetAtt NoSuchThing.Arn", "cannot be deployed"),
         ("Handler: handler.handler", "Handler: handler.handler\n    NoSuchProperty: 1", "SAM translator refuses"),
     ],
