@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.bot_runner.conftest import at
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
 from tradebot.domain.order import OrderStatus
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
@@ -339,11 +340,16 @@ def test_an_intent_is_committed_before_its_order_leaves_and_signed_before_that(
     seen: list[Any] = []
 
     class Looks(Misbehaving):
+        def wire_now_ms(self) -> int:
+            now: int = self._account.wire_now_ms()
+            assert world.orders() == [], "signed before the lease was proved"
+            seen.append(now)
+            return now
+
         def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
             (order,) = world.orders()
-            seen.append((order.client_order_id, order.status.value, order.signed_at_ms))
-            assert seen == [(request.client_order_id, "SENDING", signed_at_ms)]
-            assert signed_at_ms <= order.created_at.timestamp() * 1000 + 1, "signed before the lease was proved"
+            assert (order.client_order_id, order.status) == (request.client_order_id, "SENDING")
+            assert seen == [signed_at_ms] == [order.signed_at_ms]
             sent: VenueOrder = self._account.send_order(request, signed_at_ms)
             return sent
 
@@ -400,4 +406,48 @@ def test_an_order_that_is_still_working_stays_so_until_the_exchange_says_how_it_
     world.go_cold()
     assert world.ticks(bot, [5]) == ["recovered_entry:FILLED"]
     assert len(world.executions()) == 1
+    world.assert_ledger_matches_exchange()
+
+
+def _start(world: World, bot: int) -> None:
+    """Do what the API does when a user starts a bot: flat, it forgets; with a position, it keeps its memory."""
+    world.sql("UPDATE bot_configs SET is_active = true WHERE id = :bot", bot=bot)
+    world.sql(
+        "UPDATE bot_states SET status = 'starting', next_run_at = '1970-01-01+00', started_at = now(),"
+        " strategy_state = CASE WHEN in_position THEN strategy_state END,"
+        " last_closed_candle_at = CASE WHEN in_position THEN last_closed_candle_at END,"
+        " version = version + 1 WHERE id = :bot",
+        bot=bot,
+    )
+
+
+def test_a_bot_that_was_stopped_and_started_with_an_order_in_doubt_adopts_it(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30, -300, -300, 10])
+    bot = world.add_bot()
+    world.ticks(bot, range(2))
+    world.go_faulty(LosesTheAnswer)
+    world.tick(bot, 2)
+    _stop(world, bot)
+    _start(world, bot)
+    world.go_cold()
+    report = world.tick(bot, 4)
+    assert report.actions == ("recovered_entry:FILLED", "warmed_up")
+    state = world.state(bot)
+    assert (state.in_position, state.status, state.daily_trades_count) == (True, "running", 1)
+    assert world.ticks(bot, [5, 6]) == ["exit:FILLED"], "it is guarded by its stop again"
+    world.assert_ledger_matches_exchange()
+
+
+def test_a_bot_that_is_started_again_with_a_position_guards_it(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 30, 30, -500, -300, 10])
+    bot = world.add_bot()
+    world.ticks(bot, range(3))
+    _stop(world, bot)
+    _start(world, bot)
+    world.go_cold()
+    assert world.tick(bot, 5).actions == ("warmed_up",)
+    state = world.state(bot)
+    assert (state.in_position, state.last_closed_candle_at, state.daily_trades_count) == (True, at(4), 1)
+    assert world.ticks(bot, [6, 7]) == ["exit:FILLED"]
+    assert world.trades()[-1].reason == "stop_loss"
     world.assert_ledger_matches_exchange()

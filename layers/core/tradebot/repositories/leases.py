@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Interval, case, cast, exists, func, literal, null, or_, select, text, update
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Interval,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Order, User
 
@@ -14,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+    from sqlalchemy.sql.dml import ReturningUpdate
 
 LEASE_SECONDS = 60
 
@@ -50,6 +67,26 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
 
     Two claims at once wait for each other on the row; the second then sees the first one's lease.
     """
+    row = session.execute(
+        _claim_statement(),
+        {"wanted_bot": bot_config_id, "wanted_user": user_id, "tick_at": tick_at},
+        execution_options={"synchronize_session": False},
+    ).one_or_none()
+    if row is None:
+        return None
+    found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for the row as a mapping
+    return Claim(
+        bot_config_id=bot_config_id,
+        user_id=user_id,
+        config=BotConfig(**{column.name: found[column.name] for column in _CONFIG_COLUMNS}),
+        **{name: found[name] for name in _CLAIM_FIELDS},
+    )
+
+
+@cache
+def _claim_statement() -> ReturningUpdate[Any]:
+    """Build the statement once: with its sixty columns that takes longer than its execution."""
+    bot, user = bindparam("wanted_bot", type_=Integer), bindparam("wanted_user", type_=Integer)
     start = (
         select(
             *_CONFIG_COLUMNS,
@@ -61,21 +98,21 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
         )
         .join(User, User.id == BotConfig.user_id)
         .outerjoin(ApiKey, (ApiKey.id == BotConfig.api_key_id) & (ApiKey.user_id == BotConfig.user_id))
-        .where(BotConfig.id == bot_config_id, BotConfig.user_id == user_id)
+        .where(BotConfig.id == bot, BotConfig.user_id == user)
         .subquery("start")
     )
     live_orders = (
         select(func.count())
         .select_from(Order)
-        .where(Order.bot_config_id == bot_config_id, Order.user_id == user_id, text(LIVE_STATUSES))
+        .where(Order.bot_config_id == bot, Order.user_id == user, text(LIVE_STATUSES))
         .scalar_subquery()
     )
-    claim = (
+    return (
         update(BotState)
         .where(
             BotState.id == start.c.id,
             BotState.user_id == start.c.user_id,
-            BotState.next_run_at <= tick_at,
+            BotState.next_run_at <= bindparam("tick_at", type_=DateTime(timezone=True)),
             or_(BotState.lease_expires_at.is_(None), BotState.lease_expires_at <= func.now()),
         )
         .values(lease_token=BotState.lease_token + 1, lease_expires_at=func.now() + _seconds(LEASE_SECONDS))
@@ -90,16 +127,6 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
             live_orders.label("live_orders"),
             *start.c,
         )
-    )
-    row = session.execute(claim, execution_options={"synchronize_session": False}).one_or_none()
-    if row is None:
-        return None
-    found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for the row as a mapping
-    return Claim(
-        bot_config_id=bot_config_id,
-        user_id=user_id,
-        config=BotConfig(**{column.name: found[column.name] for column in _CONFIG_COLUMNS}),
-        **{name: found[name] for name in _CLAIM_FIELDS},
     )
 
 
