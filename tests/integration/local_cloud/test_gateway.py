@@ -102,7 +102,9 @@ def test_a_request_becomes_the_event_that_api_gateway_sends() -> None:
     ("content_type", "body", "is_encoded"),
     [
         ("application/json", b'{"a": 1}', False),
-        ("application/problem+json; charset=utf-8", b"{}", False),
+        ("application/json; charset=utf-8", b"{}", False),
+        ("application/problem+json", b"{}", True),
+        (None, b"{}", True),
         ("text/csv", b"a,b", False),
         ("application/x-www-form-urlencoded", b"a=1", True),
         ("application/octet-stream", b"\x00\x01", True),
@@ -110,9 +112,10 @@ def test_a_request_becomes_the_event_that_api_gateway_sends() -> None:
     ],
 )
 def test_bodies_that_are_no_text_are_base64(
-    web: httpx.Client, content_type: str, body: bytes, *, is_encoded: bool
+    web: httpx.Client, content_type: str | None, body: bytes, *, is_encoded: bool
 ) -> None:
-    event = web.post("/anything", content=body, headers={"content-type": content_type}).json()
+    headers = {} if content_type is None else {"content-type": content_type}
+    event = web.post("/anything", content=body, headers=headers).json()
     assert event["isBase64Encoded"] is is_encoded
     received = base64.b64decode(event["body"]) if is_encoded else event["body"].encode()
     assert received == body
