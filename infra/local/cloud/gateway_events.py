@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from infra.local.cloud.routes import Match
 
 Json = dict[str, Any]
-#: Bodies of these types arrive as text. All others are base64, even forms, `+json` and those without a type: observed at
-#: API Gateway (https://github.com/ministackorg/ministack/pull/766), whose documentation says "binary" and no more.
+#: Bodies of these types, and text/*, arrive as text. All others are base64, even forms and those without a type:
+#: observed at API Gateway (https://github.com/ministackorg/ministack/pull/766), whose documentation says "binary" only.
 TEXT_TYPES = {"application/json", "application/xml", "application/javascript"}
 #: Headers of a single connection (RFC 9110, 7.6.1), which a gateway neither passes on nor takes from a function.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
