@@ -212,6 +212,18 @@ def test_after_a_429_nothing_is_sent_before_retry_after_has_passed(canned_server
     assert len(canned_server.requests) == 1
 
 
+def test_one_account_with_too_many_orders_does_not_stop_the_others(canned_server: CannedServer) -> None:
+    canned_server.script = [
+        http(429, {"code": -1015, "msg": "Too many new orders; current limit is 100 orders per 10 SECOND."}),
+        http(200, {"symbol": "BTCUSDT", "price": "22150.00"}),
+    ]
+    client = client_of(canned_server)
+    with pytest.raises(ExchangeThrottledError) as caught:
+        client.send_order(request(), SIGNED_AT_MS)
+    assert caught.value.retry_after_seconds == 10
+    assert client.price("BTCUSDT") == 22150
+
+
 def test_a_clock_that_is_more_than_30_s_off_is_refused(canned_server: CannedServer) -> None:
     canned_server.script = [http(200, {"serverTime": 1678701600000})]
     with pytest.raises(ExchangeClockError, match="clock"):

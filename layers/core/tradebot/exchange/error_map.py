@@ -32,9 +32,12 @@ CLOCK_CODES = frozenset({
     -5028,  # futures: outside the matching engine's recvWindow
     -4188,  # the same on other futures gateways
 })  # fmt: skip
+#: One account's orders in 10 s or a day, not what an IP address may send: the other accounts go on.
+TOO_MANY_ORDERS_CODE = -1015
+TOO_MANY_ORDERS_SECONDS = 10.0
 THROTTLE_CODES = frozenset({
     -1003,  # TOO_MANY_REQUESTS
-    -1015,  # TOO_MANY_ORDERS
+    TOO_MANY_ORDERS_CODE,
 })  # fmt: skip
 AUTHENTICATION_CODES = frozenset({
     -1002,  # UNAUTHORIZED
@@ -89,7 +92,7 @@ def error_of_answer(status: int, headers: Mapping[str, str], body: Any) -> Excha
     if status in DEFAULT_RETRY_AFTER_SECONDS:
         return ExchangeThrottledError(
             f"the exchange limits our requests (HTTP {status})",
-            retry_after_seconds=_retry_after_seconds(status, headers),
+            retry_after_seconds=_retry_after_seconds(status, code, headers),
             exchange_code=code,
         )
     if status >= 500:
@@ -118,7 +121,7 @@ def _error_of_code(code: int, message: str, headers: Mapping[str, str]) -> Excha
     if code in THROTTLE_CODES:
         return ExchangeThrottledError(
             f"the exchange limits our requests: {text}",
-            retry_after_seconds=_retry_after_seconds(429, headers),
+            retry_after_seconds=_retry_after_seconds(429, code, headers),
             exchange_code=code,
         )
     kind, meaning = _reaction(code, message)
@@ -134,12 +137,13 @@ def _reaction(code: int, message: str) -> tuple[type[ExchangeError], str]:
     return ExchangeUnavailableError, "answered with an error that decides nothing"
 
 
-def _retry_after_seconds(status: int, headers: Mapping[str, str]) -> float:
+def _retry_after_seconds(status: int, code: int | None, headers: Mapping[str, str]) -> float:
+    default = TOO_MANY_ORDERS_SECONDS if code == TOO_MANY_ORDERS_CODE else DEFAULT_RETRY_AFTER_SECONDS[status]
     try:
         seconds = float(headers.get("Retry-After", ""))
     except ValueError:
-        return DEFAULT_RETRY_AFTER_SECONDS[status]
-    return seconds if 0 < seconds < 7 * 86_400 else DEFAULT_RETRY_AFTER_SECONDS[status]
+        return default
+    return seconds if 0 < seconds < 7 * 86_400 else default
 
 
 def _quoted(message: str) -> str:

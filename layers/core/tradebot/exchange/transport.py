@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.errors import ExchangeClockError, ExchangeThrottledError, ExchangeUnavailableError
 from tradebot.exchange.ccxt_loader import binance_class
-from tradebot.exchange.error_map import error_of_answer
+from tradebot.exchange.error_map import TOO_MANY_ORDERS_CODE, error_of_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,7 +124,7 @@ class CcxtTransport:
         if failed_before_answer:
             body = _decoded(answer)
         error = error_of_answer(answer.status_code, answer.headers, body)
-        if isinstance(error, ExchangeThrottledError):
+        if isinstance(error, ExchangeThrottledError) and error.exchange_code != TOO_MANY_ORDERS_CODE:
             self.venue.blocked_until = time.monotonic() + error.retry_after_seconds
         if isinstance(error, ExchangeClockError):
             self.venue.clock_offset_ms = None
