@@ -22,6 +22,7 @@ install: $(STAMP) ## Install what the project needs into .venv (every other targ
 $(STAMP): requirements.lock pyproject.toml infra/tools/uv.txt
 	@echo "Installing into $(VENV) (once; about a minute on a slow network) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TradeBot needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test ! -L $(VENV) || { echo "$(VENV) is a link to another checkout's environment, which this would empty. Remove the link."; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/tools/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock

@@ -22,7 +22,9 @@ class ApiError(Exception):
         try:
             problem = response.json()
             fields = "; ".join(f"{error['field']}: {error['message']}" for error in problem.get("errors", []))
-            text = f"{problem.get('title')}: {problem.get('detail')}" + (f" ({fields})" if fields else "")
+            # The gateway's own refusals (throttled, too large) are not problem details.
+            said = f"{problem['title']}: {problem['detail']}" if "title" in problem else str(problem.get("message"))
+            text = said + (f" ({fields})" if fields else "")
         except ValueError:
             text = response.text[:200]
         request = response.request

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 API_PORT = 8080
 SECONDS_PER_MARKET_MINUTE = 1.0
+#: The API is asked no more often than this, however fast the market runs: its gateway throttles, as AWS's does.
+SECONDS_PER_LOOK = 0.25
 #: Without a terminal a table cannot redraw itself: the state of the bots is printed this often instead.
 PLAIN_TABLE_EVERY = timedelta(minutes=30)
 
@@ -81,6 +83,8 @@ class Watch:
         self._api = api
         self._configs = {config["id"]: config for config in configs}
         self._note = note
+        self._looked_at = 0.0
+        self._table_due_at = datetime.min.replace(tzinfo=UTC)
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._seen_trades = {trade["id"] for trade in self._api.call("GET", "/trades", query={"limit": 100})["items"]}
 
@@ -92,13 +96,17 @@ class Watch:
 
     def update(self, at: datetime) -> None:
         """Show the state at market time `at`, and every trade that came since the last time."""
+        if time.monotonic() - self._looked_at < SECONDS_PER_LOOK:
+            return
+        self._looked_at = time.monotonic()
         trades = self._api.call("GET", "/trades", query={"limit": 100})["items"]
         for trade in reversed(trades):
             if trade["id"] not in self._seen_trades and trade["bot_config_id"] in self._configs:
                 self._seen_trades.add(trade["id"])
                 self._console.print(trade_line(trade, self._configs[trade["bot_config_id"]]["name"]), highlight=False)
-        if self._live is None and at.timestamp() % PLAIN_TABLE_EVERY.total_seconds():
+        if self._live is None and at < self._table_due_at:
             return
+        self._table_due_at = at + PLAIN_TABLE_EVERY
         states = {state["id"]: state for state in self._api.listed("/bot-states")}
         table = bots_table([(config, states[key]) for key, config in self._configs.items()], at, self._note)
         if self._live is None:
@@ -133,6 +141,8 @@ def run(options: argparse.Namespace, console: Console) -> None:
     def report(step: str) -> None:
         console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  {step}")
 
+    if options.port and not is_free(options.port):
+        raise LocalError(f"port {options.port} is taken by another program: choose another with PORT=, or none at all")
     port = options.port or (API_PORT if is_free(API_PORT) else 0)
     with Machine(state, market, api_port=port, report=report) as machine:
         report("Seeding the demo user, its exchange key and three bots")
