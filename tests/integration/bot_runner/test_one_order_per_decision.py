@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.integration.bot_runner.conftest import at
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
 from tradebot.domain.order import OrderStatus
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
+from tradebot.exchange.transport import CcxtTransport
 from tradebot.repositories.session import session_scope
 from tradebot.repositories.statement_counter import StatementCounter
 from tradebot.services.run_bot import RunBot
@@ -21,7 +22,7 @@ from tradebot.services.run_bot import RunBot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, QueuePool
 
     from tests.integration.bot_runner.conftest import World
     from tradebot.domain.order import OrderRequest
@@ -451,3 +452,27 @@ def test_a_bot_that_is_started_again_with_a_position_guards_it(make_world: Calla
     assert world.ticks(bot, [6, 7]) == ["exit:FILLED"]
     assert world.trades()[-1].reason == "stop_loss"
     world.assert_ledger_matches_exchange()
+
+
+@BOTH_MARKETS
+def test_no_database_connection_is_held_while_the_exchange_is_asked(
+    make_world: Callable[..., World], market: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world([*UP_THEN_DOWN, -10])
+    bot = world.add_bot(position_type=market, initial_capital=None)
+    call = CcxtTransport._call
+    held: list[int] = []
+
+    def watched(transport: CcxtTransport, method: str, params: dict[str, Any]) -> Any:
+        held.append(cast("QueuePool", world.engine.pool).checkedout())
+        return call(transport, method, params)
+
+    monkeypatch.setattr(CcxtTransport, "_call", watched)
+    world.ticks(bot, range(3))
+    world.go_faulty(LosesTheAnswer)
+    world.tick(bot, 5)
+    world.go_cold()
+    world.tick(bot, 6)
+    assert len(world.executions()) >= 2
+    assert len(held) > 15
+    assert set(held) == {0}
