@@ -93,6 +93,16 @@ def exited(request_id: str, return_code: int) -> bytes:
     return _body("Runtime.ExitError", f"RequestId: {request_id} Error: {message}")
 
 
+def with_request_id(init_error: bytes | None, request_id: str) -> bytes | None:
+    """Return what a runtime reported of its initialisation, as the answer to the invocation that it failed."""
+    if init_error is None:
+        return None
+    try:
+        return json.dumps(json.loads(init_error) | {"requestId": request_id}).encode()
+    except (ValueError, TypeError):
+        return init_error
+
+
 def response_too_large() -> bytes:
     """Return the payload of an invocation that answered more than fits."""
     return _body(

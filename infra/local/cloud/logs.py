@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import BinaryIO
 
 TAIL_READ_BYTES = 256 * 1024
 #: A log that has grown to this is put aside as `.log.1`, in the place of the one before.
@@ -73,3 +71,13 @@ def end_lines(
     if status:
         fields.append(f"Status: {status}")
     return f"END RequestId: {request_id}\n".encode() + ("\t".join(fields) + "\n").encode()
+
+
+def peak_memory_mb(pid: int) -> int:
+    """Return the most memory that the process ever had resident, 0 where the system does not say."""
+    try:
+        with Path(f"/proc/{pid}/status").open("rb") as status:
+            line = next(line for line in status if line.startswith(b"VmHWM:"))
+        return int(line.split()[1]) // 1024
+    except (OSError, StopIteration, IndexError):
+        return 0

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from infra.local.cloud import invocation as bodies
 from infra.local.cloud.functions import process_environment
 from infra.local.cloud.invocation import LOG_TAIL_BYTES, RESPONSE_LIMIT_BYTES, Invocation, Outcome, log_time
-from infra.local.cloud.logs import FunctionLog, end_lines, start_line
+from infra.local.cloud.logs import FunctionLog, end_lines, peak_memory_mb, start_line
 from infra.local.cloud.wire import LOOPBACK, Request, Response, WireError, listen, read_request
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class Worker:
                 invocation.request_id,
                 duration_ms=duration_ms,
                 memory_mb=self.spec.memory_mb,
-                used_mb=_peak_memory_mb(self.pid),
+                used_mb=peak_memory_mb(self.pid),
                 init_ms=self._init_ms,
                 status=status,
             )
@@ -335,7 +335,7 @@ class Worker:
             self._began = self._born
         if self._current is not None:
             request_id = self._current.request_id
-            payload = _with_request_id(self._init_error, request_id) or bodies.exited(request_id, code)
+            payload = bodies.with_request_id(self._init_error, request_id) or bodies.exited(request_id, code)
             if self._init_error is None:
                 self._write_log(json.loads(payload)["errorMessage"].encode() + b"\nRuntime.ExitError\n")
             self._complete(payload, "Unhandled", "error", free=False)
@@ -385,22 +385,3 @@ def _has_closed(peer: socket.socket) -> bool:
         return True
     finally:
         peer.settimeout(PEER_SECONDS)
-
-
-def _with_request_id(init_error: bytes | None, request_id: str) -> bytes | None:
-    if init_error is None:
-        return None
-    try:
-        return json.dumps(json.loads(init_error) | {"requestId": request_id}).encode()
-    except (ValueError, TypeError):
-        return init_error
-
-
-def _peak_memory_mb(pid: int) -> int:
-    """Return the most memory that the process ever had resident, 0 where the system does not say."""
-    try:
-        with Path(f"/proc/{pid}/status").open("rb") as status:
-            line = next(line for line in status if line.startswith(b"VmHWM:"))
-        return int(line.split()[1]) // 1024
-    except (OSError, StopIteration, IndexError):
-        return 0

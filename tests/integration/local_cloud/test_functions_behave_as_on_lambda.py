@@ -72,6 +72,12 @@ def test_the_log_has_lambdas_lines_around_what_the_handler_prints(cloud: LocalCl
     assert (cloud.log_directory / "small-probe.log").read_text().endswith(result.log_tail)
 
 
+def test_everything_that_was_printed_stands_before_the_end_line(cloud: LocalCloud) -> None:
+    for _ in range(40):
+        lines = probe(cloud, do="print", text="x" * 500).log_tail.splitlines()
+        assert [line[:3] for line in lines] == ["STA", "xxx", "xxx", "END", "REP"]
+
+
 def test_an_exception_becomes_an_unhandled_error_with_its_trace(cloud: LocalCloud) -> None:
     result = probe(cloud, do="raise", message="no such candle")
     assert result.status == 200
