@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import io
 import json
@@ -114,7 +115,12 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", _moto.record)
+        # Mangum takes the thread's event loop, or makes one that nobody closes.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         yield module.handler
+        asyncio.set_event_loop(None)
+        loop.close()
         bootstrap.database_engine().dispose()
         _forget()
 

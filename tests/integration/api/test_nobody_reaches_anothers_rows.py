@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mangum import Mangum
 
 from tests.integration.api.conftest import bot_body, key_body
-from tradebot_api.app import create_app
+from tradebot import bootstrap
+from tradebot.repositories.database_errors import translated_session
+from tradebot.repositories.session import make_engine
+from tradebot.settings import Settings
+from tradebot_api.app import TEXT_MIME_TYPES, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from tests.fixtures.database import TestDatabase
     from tests.integration.api.conftest import Backstage
     from tests.integration.api.gateway import Answer, Client
 
@@ -144,6 +152,29 @@ def test_a_bot_is_not_moved_onto_anothers_key(alice: Client, bobs: dict[str, int
     ] * 2
 
 
+@pytest.fixture
+def past_row_level_security(
+    api_database: TestDatabase, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Client]:
+    """Alice on a connection that row level security does not bind: what the queries themselves hold back."""
+    engine = make_engine(Settings({"DATABASE_URL": api_database.superuser_url}))
+    monkeypatch.setattr(bootstrap, "open_session", lambda: partial(translated_session, engine))
+    app = create_app(bootstrap.api_use_cases.__wrapped__())
+    yield dataclasses.replace(alice, handler=Mangum(app, lifespan="off", text_mime_types=TEXT_MIME_TYPES))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", WITH_ID)
+def test_the_queries_name_the_user_themselves(
+    past_row_level_security: Client, bob: Client, bobs: dict[str, int], name: str, backstage: Backstage
+) -> None:
+    route = ROUTES[name]
+    assert route is not None
+    before = rows_of(backstage, bob)
+    assert ask(past_row_level_security, name, bobs[route.kind]).problem["status"] == route.status
+    assert rows_of(backstage, bob) == before
+
+
 LISTS = ["/v1/api-keys", "/v1/bot-configs", "/v1/bot-states", "/v1/trades"]
 
 
@@ -151,6 +182,11 @@ LISTS = ["/v1/api-keys", "/v1/bot-configs", "/v1/bot-states", "/v1/trades"]
 def test_lists_hold_ones_own_alone(alice: Client, bob: Client, bobs: dict[str, int], path: str) -> None:
     assert alice.get(path).json == {"items": [], "next_cursor": None}
     assert len(bob.get(path).json["items"]) == 1
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_name_the_user_themselves(past_row_level_security: Client, bobs: dict[str, int], path: str) -> None:
+    assert past_row_level_security.get(path).json == {"items": [], "next_cursor": None}
 
 
 @pytest.mark.parametrize("path", LISTS)

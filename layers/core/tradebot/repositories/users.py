@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tradebot.errors import ConflictError
 from tradebot.models import User
+from tradebot.repositories.session import sqlstate
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -34,6 +35,8 @@ def insert_user(session: Session, *, user_id: int, email: str, hashed_password: 
             insert(User).values(id=user_id, email=email, hashed_password=hashed_password).returning(*_SHOWN)
         ).one()
     except IntegrityError as error:
+        if sqlstate(error) != "23505":
+            raise
         raise ConflictError("This address has an account already; log in instead.") from error
 
 
