@@ -216,6 +216,10 @@ class World:
         with session_scope(self.look, None) as session:
             return session.execute(select(*BotState.__table__.columns).where(BotState.id == bot)).one()
 
+    def is_active(self, bot: int) -> bool | None:
+        with session_scope(self.look, None) as session:
+            return session.scalar(select(BotConfig.is_active).where(BotConfig.id == bot))
+
     def orders(self) -> Sequence[Row[Any]]:
         return self._all(Order)
 

@@ -476,3 +476,31 @@ def test_no_database_connection_is_held_while_the_exchange_is_asked(
     assert len(world.executions()) >= 2
     assert len(held) > 15
     assert set(held) == {0}
+
+
+@pytest.mark.parametrize("reads", [2, 99], ids=["for a moment", "for the whole tick"])
+def test_trades_that_are_not_visible_yet_are_waited_for_and_never_recorded_in_part(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    monkeypatch.setattr("tradebot.services.run_bot.settle.FILL_READ_PAUSE_SECONDS", 0)
+    world = make_world([*TURN_UP, 30, 30])
+    bot = world.add_bot(position_type="futures")
+    world.ticks(bot, range(2))
+
+    class LagsBehind(Misbehaving):
+        left = reads
+
+        def order_fills(self, symbol: str, order_id: int) -> tuple[Any, ...]:
+            LagsBehind.left -= 1
+            return () if LagsBehind.left >= 0 else tuple(self._account.order_fills(symbol, order_id))
+
+    world.go_faulty(LagsBehind)
+    if reads == 2:
+        assert world.ticks(bot, [2]) == ["entry:FILLED"]
+    else:
+        assert world.ticks(bot, [2]) == ["entry:UNKNOWN"]
+        assert (world.fills(), world.trades(), world.state(bot).in_position) == ([], [], False)
+        assert world.orders()[0].venue_order_id is not None
+        world.go_cold()
+        assert world.ticks(bot, [3]) == ["recovered_entry:FILLED"]
+    world.assert_ledger_matches_exchange()
