@@ -111,6 +111,12 @@ def test_what_a_timed_out_handler_started_dies_with_it(cloud: LocalCloud) -> Non
     assert _ends(child.pid, even_unreaped=True)  # its parent is gone, so reaping it is init's affair
 
 
+def test_what_a_crashed_handler_started_dies_with_it(cloud: LocalCloud) -> None:
+    child = psutil.Process(probe(cloud, do="child", seconds=60).payload)
+    probe(cloud, do="exit")
+    assert _ends(child.pid, even_unreaped=True)
+
+
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
@@ -178,12 +184,13 @@ def test_a_function_imports_its_layers_and_no_other_code_of_the_repository(cloud
     assert without.payload["errorType"] == "ModuleNotFoundError"
 
 
-def test_several_run_at_once_each_in_a_process_of_its_own(cloud: LocalCloud) -> None:
+def test_several_run_at_once_each_in_a_process_of_its_own(cloud: LocalCloud, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: probe(cloud), range(3)))  # start the processes first: only the sleep is measured
-        began = time.monotonic()
-        results = list(pool.map(lambda _: probe(cloud, do="sleep", seconds=0.4), range(3)))
-    assert time.monotonic() - began < 1.0
+        list(pool.map(lambda _: probe(cloud), range(3)))  # start the processes first
+        results = list(pool.map(lambda _: probe(cloud, do="append", path=str(ran), seconds=0.5), range(3)))
+    starts = sorted(float(line.split()[0]) for line in ran.read_text().splitlines())
+    assert starts[-1] - starts[0] < 0.5, "the last began before the first had ended"
     assert len({result.payload["pid"] for result in results}) == 3
 
 
