@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -119,14 +120,20 @@ class Machine:
         self.cloud.drain(DRAIN_SECONDS)
 
     def run(
-        self, *, until: datetime | None = None, pace_seconds: float = 0.0, on_tick: Callable[[datetime], None]
+        self,
+        *,
+        until: datetime | None = None,
+        pace_seconds: float = 0.0,
+        on_tick: Callable[[datetime], None],
+        stop: threading.Event | None = None,
     ) -> None:
         """Tick minute by minute from where the market stands, each at least `pace_seconds` after the last."""
+        stop = stop or threading.Event()
         at = self.exchange.market_time() + MINUTE
         end = min(filter(None, (until, self.exchange.market_end())), default=None)
-        while end is None or at <= end:
+        while not stop.is_set() and (end is None or at <= end):
             began = time.monotonic()
             self.tick(at)
             on_tick(at)
-            time.sleep(max(0.0, pace_seconds - (time.monotonic() - began)))
+            stop.wait(pace_seconds - (time.monotonic() - began))
             at += MINUTE

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,8 +36,30 @@ SECONDS_PER_LOOK = 0.25
 PLAIN_TABLE_EVERY = timedelta(minutes=30)
 
 
-class Stopped(Exception):  # noqa: N818  not an error: the user asked for the end
-    """The user ended the run (Ctrl-C, or a polite kill)."""
+class Stopped(BaseException):  # not an Exception: nothing on the way may take it for an error and go on
+    """The user ended the run (Ctrl-C, or a polite kill) while it started."""
+
+
+class StopSwitch:
+    """Ctrl-C and a polite kill: they interrupt the start at once, and a running market after the tick under way."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._is_running = False
+        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        asked_before = self._asked.is_set()
+        self._asked.set()  # a second Ctrl-C must not cut the clean-up short
+        if not self._is_running and not asked_before:
+            raise Stopped
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[threading.Event]:
+        """Let a signal only set the event from here on."""
+        self._is_running = True
+        yield self._asked
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -130,7 +153,7 @@ def seed(machine: Machine, api: ApiClient) -> list[Json]:
     return configs
 
 
-def run(options: argparse.Namespace, console: Console) -> None:
+def run(options: argparse.Namespace, console: Console, switch: StopSwitch) -> None:
     """Start, seed, tick until the user stops it or the market's candles end."""
     from infra.local.machine import Machine  # noqa: PLC0415  moto takes a second: first say that something is happening
 
@@ -158,31 +181,26 @@ def run(options: argparse.Namespace, console: Console) -> None:
             until = None
             if options.minutes:
                 until = machine.exchange.market_time() + timedelta(minutes=options.minutes)
-            with watch.showing():
-                machine.run(until=until, pace_seconds=options.pace, on_tick=watch.update)
-            if until is None:
-                console.print("The candles have ended. The API stays up until Ctrl-C.")
-                signal.pause()
+            with switch.running() as stop, watch.showing():
+                machine.run(until=until, pace_seconds=options.pace, on_tick=watch.update, stop=stop)
+                if until is None and not stop.is_set():
+                    console.print("The candles have ended. The API stays up until Ctrl-C.")
+                    stop.wait()
+            console.print("Stopping ...")
 
 
 def main() -> int:
     """Run `make up`; return its exit code."""
     console = Console()
 
-    def stop(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Stopped
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
     try:
-        run(parse_arguments(), console)
+        run(parse_arguments(), console, StopSwitch())
     except Stopped:
-        console.print("Stopped; no process is left. `make up` goes on from here, `make reset` starts over.")
+        pass
     except LocalError as error:
         console.print(f"[red]Cannot go on:[/] {error}", highlight=False)
         return 1
+    console.print("Stopped; no process is left. `make up` goes on from here, `make reset` starts over.")
     return 0
 
 

@@ -91,9 +91,13 @@ def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
 
 
 @every_deployment
-def test_only_the_api_and_the_dispatcher_switch_the_tick_rule_and_the_api_only_on(deployment: str) -> None:
+def test_only_the_dispatcher_switches_the_tick_rule_off(deployment: str) -> None:
     rule = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${AWS::StackName}-tick"}
-    assert granted(deployment, "events:EnableRule") == {"ApiRole": [rule], "DispatcherRole": [rule]}
+    assert granted(deployment, "events:EnableRule") == {
+        "ApiRole": [rule],
+        "DispatcherRole": [rule],
+        "MaintenanceRole": [rule],
+    }
     assert granted(deployment, "events:DisableRule") == {"DispatcherRole": [rule]}
 
 

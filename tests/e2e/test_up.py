@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,19 @@ class Up:
     output: str = ""
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Read until a line matches; the whole output where none does."""
+        """Read until a line matches; fail with the whole output where none does in time."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output += line
-            match = re.search(pattern, line)
-            if match:
-                return match
-        pytest.fail(f"`make up` ended before it said {pattern!r}:\n{self.output}")
+        overdue = threading.Timer(START_SECONDS, self.process.kill)
+        overdue.start()
+        try:
+            for line in self.process.stdout:
+                self.output += line
+                match = re.search(pattern, line)
+                if match:
+                    return match
+        finally:
+            overdue.cancel()
+        pytest.fail(f"`make up` ended, or took too long, before it said {pattern!r}:\n{self.output}")
 
     def descendants(self) -> list[psutil.Process]:
         """Return every process that it started, of whatever generation."""

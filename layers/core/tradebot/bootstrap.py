@@ -245,11 +245,16 @@ def check_api_key() -> CheckApiKey:
 
 @cache
 def run_maintenance() -> RunMaintenance:
-    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, DATABASE_*)."""
+    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, DATABASE_*)."""
     from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.services.run_maintenance import RunMaintenance
 
-    return RunMaintenance(open_session(), LambdaInvoker(lambda_client, load_settings().bot_runner_function))
+    return RunMaintenance(
+        open_session(),
+        LambdaInvoker(lambda_client, load_settings().bot_runner_function),
+        EventBridgeTickSchedule(events_client, load_settings().tick_rule),
+    )
 
 
 # --- Backtests ---

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import insert, text
 
+from tests.fixtures.rows import Owner
 from tradebot.models import ApiKey, User
 from tradebot.observability import metrics
 from tradebot.repositories.session import session_scope
@@ -26,6 +28,35 @@ class Mailbox:
 
     def invoke(self, event: Mapping[str, Any]) -> None:
         self.events.append(event)
+
+
+class Schedule:
+    """Notes what is asked of the rule."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def enable(self) -> None:
+        self.calls.append("enable")
+
+    def disable(self) -> None:
+        self.calls.append("disable")
+
+
+@pytest.mark.parametrize(("next_run_at", "calls"), [("1970-01-01T00:00:00Z", ["enable"]), (None, [])])
+def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
+    migrated_engine: Engine,
+    engine_as: Callable[[str | None], Engine],
+    next_run_at: str | None,
+    calls: list[str],
+) -> None:
+    with session_scope(migrated_engine, None) as session:
+        Owner(session)
+        session.execute(text("UPDATE bot_states SET next_run_at = CAST(:at AS timestamptz)"), {"at": next_run_at})
+    schedule = Schedule()
+    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule)()
+    assert schedule.calls == calls
+    metrics().clear_metrics()
 
 
 def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_checked_first(
@@ -48,7 +79,9 @@ def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_chec
                     {"age": age, "key": key},
                 )
     mailbox = Mailbox()
-    maintenance = RunMaintenance(partial(session_scope, engine_as("app_maintenance")), mailbox)
+    schedule = Schedule()
+    maintenance = RunMaintenance(partial(session_scope, engine_as("app_maintenance")), mailbox, schedule)
     assert maintenance() == 2
     assert mailbox.events == [keys["never"], keys["yesterday"]]
+    assert schedule.calls == []
     metrics().clear_metrics()

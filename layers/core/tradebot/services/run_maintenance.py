@@ -1,4 +1,4 @@
-"""What nobody asks for and has to happen: keys that were not checked for a day are checked again."""
+"""What nobody asks for and has to happen: keys not checked for a day are checked, the rule fires while bots trade."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradebot.observability import count, logger
+from tradebot.repositories.due_bots import is_any_bot_scheduled
 from tradebot.repositories.sealed_keys import find_keys_to_check
 
 if TYPE_CHECKING:
     from tradebot.aws.invoker import Invoker
+    from tradebot.aws.schedule import TickSchedule
     from tradebot.services.user_sessions import OpenSession
 
 CHECK_KEYS_AFTER_HOURS = 24
@@ -24,11 +26,16 @@ class RunMaintenance:
     open_session: OpenSession
     #: bot_runner, which alone may decrypt.
     bot_runner: Invoker
+    schedule: TickSchedule
 
     def __call__(self) -> int:
         """Return how many keys are on their way to their check."""
         with self.open_session(None) as session:
             keys = find_keys_to_check(session, older_than_hours=CHECK_KEYS_AFTER_HOURS, limit=MAX_KEYS)
+            is_anyone_trading = is_any_bot_scheduled(session)
+        if is_anyone_trading:
+            # A deployment that changes the rule leaves it disabled, and a laptop's cloud forgets what it was.
+            self.schedule.enable()
         for key in keys:
             self.bot_runner.invoke({"check_key": {"api_key_id": key.api_key_id, "user_id": key.user_id}})
         count("KeyChecksRequested", len(keys))
