@@ -79,6 +79,7 @@ class Worker:
         self._init_ms: float | None = None
         self._began = self._deadline = 0.0
         self._tail = b""
+        self._unfinished_line = b""
         self._exit_code: int | None = None
         self._stopping = self._gone = False
         self._lock = threading.Lock()
@@ -285,6 +286,7 @@ class Worker:
         assert invocation is not None
         duration_ms = (time.monotonic() - self._began) * 1000
         self._read_output()
+        self._end_line()
         self._write_log(
             end_lines(
                 invocation.request_id,
@@ -326,6 +328,7 @@ class Worker:
         self._kill()  # what it left behind: the children of its session
         was, self.state = self.state, State.GONE
         self._read_output()
+        self._end_line()
         with self._lock:
             self._gone = True
             assigned, self._assigned = self._assigned, None
@@ -371,7 +374,14 @@ class Worker:
         # awslambdaric parts the lines of one traceback by a carriage return, so that they stay one log event.
         text = text.replace(b"\r", b"\n").replace("\u00a0".encode(), b" ")
         self._tail = (self._tail + text)[-LOG_TAIL_BYTES:]
-        self._log.write(text)
+        # Other processes write to the same log: a line goes there whole, however many writes it took to print it.
+        whole, newline, self._unfinished_line = (self._unfinished_line + text).rpartition(b"\n")
+        if newline:
+            self._log.write(whole + newline)
+
+    def _end_line(self) -> None:
+        if self._unfinished_line:
+            self._write_log(b"\n")
 
 
 def _has_closed(peer: socket.socket) -> bool:

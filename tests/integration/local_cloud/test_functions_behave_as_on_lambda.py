@@ -78,6 +78,14 @@ def test_everything_that_was_printed_stands_before_the_end_line(cloud: LocalClou
         assert [line[:3] for line in lines] == ["STA", "xxx", "xxx", "END", "REP"]
 
 
+def test_a_line_that_is_printed_in_pieces_stays_whole_beside_those_of_other_processes(cloud: LocalCloud) -> None:
+    pieces = [f"piece{number}" for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: probe(cloud, do="print in pieces", pieces=pieces), range(8)))
+    lines = (cloud.log_directory / "small-probe.log").read_text().splitlines()
+    assert [line for line in lines if "piece" in line] == ["".join(pieces)] * 8
+
+
 def test_an_exception_becomes_an_unhandled_error_with_its_trace(cloud: LocalCloud) -> None:
     result = probe(cloud, do="raise", message="no such candle")
     assert result.status == 200
