@@ -33,6 +33,8 @@ class Venue:
 
     base_url: str
     request_count: int = 0
+    #: Seconds spent on requests: sending, waiting, receiving.
+    waited_seconds: float = 0.0
     #: Monotonic second before which nothing may be sent.
     blocked_until: float = 0.0
     clock_offset_ms: int | None = None
@@ -111,10 +113,12 @@ class CcxtTransport:
         self.venue.request_count += 1
         body: Any = None
         failed_before_answer = ""
+        began = time.perf_counter()
         try:
             body = getattr(self._client, method)(params)
         except Exception as raised:  # noqa: BLE001  every failure of ccxt is classed below, by what was answered
             failed_before_answer = type(raised).__name__
+        self.venue.waited_seconds += time.perf_counter() - began
         answer = self._answer
         self._answer = None
         if answer is None:

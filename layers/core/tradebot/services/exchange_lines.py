@@ -100,6 +100,10 @@ class ExchangeLines:
         """Return how many HTTP requests this process has sent to exchanges."""
         return sum(venue.request_count for venue in self._venues.values())
 
+    def waited_ms(self) -> float:
+        """Return how long this process has waited for exchanges."""
+        return 1000 * sum(venue.waited_seconds for venue in self._venues.values())
+
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)
         # By market as well: the two keep filters of the same symbols, even where one server stands for both.

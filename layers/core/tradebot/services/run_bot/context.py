@@ -42,6 +42,10 @@ class Exchanges(Protocol):
         """Return how many HTTP requests this process has sent to exchanges."""
         ...
 
+    def waited_ms(self) -> float:
+        """Return how long this process has waited for exchanges."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -62,6 +62,7 @@ class RunBot:
         bind(bot_config_id=bot_config_id, tick_at=tick_at.isoformat())
         began = time.perf_counter()
         statements, requests = self.statements.count, self.exchanges.request_count()
+        waited_ms = self.exchanges.waited_ms()
         outcome, actions = self._run(bot_config_id, user_id, tick_at, remaining_ms)
         report = TickReport(
             outcome, tuple(actions), self.statements.count - statements, self.exchanges.request_count() - requests
@@ -75,6 +76,7 @@ class RunBot:
             outcome=outcome,
             actions=actions,
             milliseconds=round(milliseconds, 1),
+            waited_ms=round(self.exchanges.waited_ms() - waited_ms, 1),
             statements=report.statements,
             requests=report.requests,
         )
