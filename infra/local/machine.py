@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from infra.local.cloud import LocalCloud
+from infra.local.cloud import LocalCloud, preload
 from infra.local.exchange_process import ExchangeProcess
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.state import LocalError, Market, locked
@@ -75,10 +75,12 @@ class Machine:
         exchange = ExchangeProcess(self.state / "exchange", self.market)
         stack.callback(exchange.stop)
         self._report("Starting Postgres and the simulated exchange")
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(3) as pool:
+            preloading = pool.submit(preload)
             database_url, exchange_url = pool.submit(self._start_database, stack), pool.submit(exchange.start)
             self.database_url = database_url.result()
             urls = dict.fromkeys(BINANCE_URL_PARAMETERS, exchange_url.result())
+            preloading.result()
         self.exchange = exchange
         self._report("Deploying infra/foundation.yaml and template.yaml into the local cloud")
         self.cloud = stack.enter_context(

@@ -37,6 +37,7 @@ CANDLES = "BTCUSDT-1m-2023-03-01--2023-03-21.csv"
 FIRST_MINUTE = datetime(2023, 3, 11, 12, tzinfo=UTC)
 LAST_MINUTE = datetime(2023, 3, 15, 12, tzinfo=UTC)
 FUNDS = Decimal(10000)
+PLAIN_PROGRESS_HOURS = 3
 LEAST_TRADES = 10
 LEAST_STOPS = 3
 BASE_ASSET = "BTC"
@@ -244,6 +245,9 @@ def _with_progress(console: Console, state: Path, options: argparse.Namespace) -
 
         def advanced(at: datetime) -> None:
             progress.update(task, advance=1, description=f"{at:%Y-%m-%d %H:%M}")
+            # Where there is no terminal to draw on, a line now and then.
+            if not console.is_terminal and at.hour % PLAIN_PROGRESS_HOURS == at.minute == 0:
+                console.print(f"{at:%Y-%m-%d %H:%M}: {progress.tasks[0].percentage:.0f} % of {total} minutes")
 
         return replay(machine, options.end, on_tick=advanced)
 

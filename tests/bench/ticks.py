@@ -1,0 +1,101 @@
+"""What a tick costs, by kind: a replay of real minutes through the whole path, read from bot_runner's own log lines."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+from infra.local.machine import Machine
+from infra.local.replay import BOTS, market, real_candles, replay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2023, 3, 13, 10, tzinfo=UTC)
+END = datetime(2023, 3, 13, 12, tzinfo=UTC)
+#: Looks every minute and sees a new candle every quarter of an hour: its other ticks are the idle ones.
+IDLE_BOT = {**BOTS[0], "name": "spot idle", "timeframe": "15m", "stop_loss_perc": "40", "trailing_stop_active": False}
+LEAST_TICKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TickCost:
+    """Medians of one kind of tick; times in ms."""
+
+    kind: str
+    ticks: int
+    own_ms: float
+    own_p90_ms: float
+    waited_ms: float
+    statements: float
+    requests: float
+
+
+@dataclass(frozen=True, slots=True)
+class TickFigures:
+    """The table, and how many bot ticks a second the replay reached."""
+
+    costs: list[TickCost]
+    ticks_per_second: float
+    bots: int
+
+
+def measure_ticks(folder: Path) -> TickFigures:
+    """Replay two hours with three bots and read what each tick cost."""
+    with Machine(folder, market(real_candles(), START)) as machine:
+        outcome = replay(machine, END, bots=(*BOTS, IDLE_BOT))
+        path = machine.cloud.log_directory / f"{machine.cloud.function_name('BotRunnerFunction')}.log"
+        lines = path.read_text().splitlines()
+    ticks = [record for record in map(_tick, lines) if record is not None]
+    bots = len(outcome.bots)
+    return TickFigures(_costs(ticks), outcome.minutes * bots / outcome.seconds, bots)
+
+
+def _tick(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    record: dict[str, Any] = json.loads(line)
+    return record if record.get("message") == "tick" else None
+
+
+def _costs(ticks: list[dict[str, Any]]) -> list[TickCost]:
+    by_kind: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    holding: defaultdict[int, bool] = defaultdict(bool)
+    for tick in sorted(ticks, key=lambda tick: (tick["bot_config_id"], tick["tick_at"])):
+        bot, actions = tick["bot_config_id"], " ".join(tick["actions"])
+        by_kind[_kind(actions, tick, is_holding=holding[bot])].append(tick)
+        if "entry" in actions:
+            holding[bot] = True
+        elif "exit" in actions:
+            holding[bot] = False
+    return [
+        TickCost(
+            kind=kind,
+            ticks=len(found),
+            own_ms=median(own := [tick["milliseconds"] - tick["waited_ms"] for tick in found]),
+            own_p90_ms=quantiles(own, n=10)[-1],
+            waited_ms=median(tick["waited_ms"] for tick in found),
+            statements=median(tick["statements"] for tick in found),
+            requests=median(tick["requests"] for tick in found),
+        )
+        for kind, found in sorted(by_kind.items())
+        if len(found) >= LEAST_TICKS
+    ]
+
+
+def _kind(actions: str, tick: dict[str, Any], *, is_holding: bool) -> str:
+    if "warmed_up" in actions:
+        return "first tick (warm-up)"
+    if "entry" in actions and "exit" in actions:
+        return "reversal: exit and entry"
+    if "entry" in actions:
+        return "entry"
+    if "exit" in actions:
+        return "exit"
+    if is_holding:
+        return "with a position" if tick["requests"] > 1 else "with a position, no new candle"
+    return "flat, new candle" if tick["requests"] else "flat, no new candle"
