@@ -188,8 +188,9 @@ def outcome_table(outcome: Replay) -> Table:
         title=f"{outcome.minutes} market minutes, {ticks} bot ticks in {outcome.seconds:.0f} s"
         f" = {ticks / outcome.seconds:.1f} bot ticks a second"
     )
-    for column in ("Bot", "Trades", "Stops", "Take profits", "Realised PnL", "Fees", "Win rate", "Position"):
-        table.add_column(column, justify="left" if column in {"Bot", "Position"} else "right")
+    for column in ("Bot", "Trades", "Stops", "Targets", "Realised", "Fees", "Win rate", "Position"):
+        is_text = column in {"Bot", "Position"}
+        table.add_column(column, justify="left" if is_text else "right", min_width=None if is_text else 8)
     for bot in outcome.bots:
         table.add_row(
             bot.config["name"],

@@ -43,8 +43,8 @@ Written by `make bench`: {machine}. Absolute times hold for that machine and mom
 ## Ticks of bot_runner, warm
 
 A replay of two hours of real minutes with {ticks.bots} bots through rule, dispatcher, bot_runner processes, ccxt over
-HTTP and Postgres. Own time is the tick's wall clock without what it waited for the exchange; statements are those sent to
-Postgres (a transaction's begin and commit are not among them); requests go to the exchange. Medians.
+HTTP and Postgres. Own time is the wall clock without what the tick waited for the exchange; statements are those sent
+to Postgres (a transaction's begin and commit are not among them); requests go to the exchange. Medians.
 
 | tick | seen | own ms | own ms, 90 % | waited ms | statements | requests |
 |---|---|---|---|---|---|---|
