@@ -20,9 +20,8 @@ COLUMNS = (
     ("Status", False),
     ("Position", False),
     ("Price", True),
-    ("Realised", True),
-    ("Unrealised", True),
-    ("Trades today", True),
+    ("PnL realised\nunrealised", True),
+    ("Trades\ntoday", True),
 )
 
 
@@ -64,14 +63,13 @@ def bots_table(bots: Iterable[tuple[Json, Json]], market_at: datetime | None, no
     for heading, is_number in COLUMNS:
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number)
     for config, state in bots:
-        what = f"[dim]{config['symbol']} {config['position_type']} {config['strategy']}[/]"
+        what = f"[dim]{config['symbol']}\n{config['position_type']} {config['strategy']}[/]"
         table.add_row(
             Text.from_markup(f"{escape(config['name'])}\n{what}"),
             status(state),
             position(state),
             price(state["last_price"]),
-            profit(state["realized_pnl"]),
-            profit(state["unrealized_pnl"]),
+            Text("\n").join([profit(state["realized_pnl"]), profit(state["unrealized_pnl"])]),
             str(state["daily_trades_count"]),
         )
     return table
