@@ -17,7 +17,7 @@ Json = dict[str, Any]
 #: Heading, and whether the column holds numbers.
 COLUMNS = (
     ("Bot", False),
-    ("Status", False),
+    ("Status\nlast error", False),
     ("Position", False),
     ("Price", True),
     ("PnL realised\nunrealised", True),

@@ -82,9 +82,12 @@ def events_client() -> EventBridgeClient:
 
 @cache
 def database_engine() -> Engine:
-    """Return the process's engine."""
+    """Return the process's engine. Whoever holds it also meets secrets, so logs are redacted from here on."""
+    from tradebot.observability import logger
     from tradebot.repositories.session import make_engine
+    from tradebot.security.redaction import install_redaction
 
+    install_redaction(logger().handlers)
     return make_engine(load_settings())
 
 
@@ -99,8 +102,11 @@ def open_session() -> OpenSession:
 def migrator() -> Callable[[str], str]:
     """Return what brings the database to a revision and names the one it has then; it works as the tables' owner."""
     from tradebot.migrations.upgrade import STATEMENT_TIMEOUT_SECONDS, upgrade
+    from tradebot.observability import logger
     from tradebot.repositories.session import make_engine
+    from tradebot.security.redaction import install_redaction
 
+    install_redaction(logger().handlers)
     return partial(upgrade, make_engine(load_settings(), statement_timeout_seconds=STATEMENT_TIMEOUT_SECONDS))
 
 
@@ -144,10 +150,8 @@ def api_use_cases() -> ApiUseCases:
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
-    from tradebot.observability import logger
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
-    from tradebot.security.redaction import install_redaction
     from tradebot.services.bot_rules import warnings_of
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.create_api_key import CreateApiKey
@@ -166,7 +170,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
 
-    install_redaction(logger().handlers)
     settings = load_settings()
     session = open_session()
     sessions = UserSessions(session)
