@@ -36,7 +36,7 @@ $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
 
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and pin them with their hashes
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra cli --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m infra.build.layer_requirements
 
 #: Running on this machine
