@@ -1,0 +1,130 @@
+/* What each close says: the rules of tradebot/strategy/{simple,ema}.py over a block of closes. `custom` is `ema`. */
+#ifndef TRADEBOT_SIGNALS_H
+#define TRADEBOT_SIGNALS_H
+
+#include "indicators.h"
+
+enum { STRATEGY_SIMPLE = 0, STRATEGY_EMA = 1 };
+enum { LONG_ENTRY = 1, LONG_EXIT = 2, SHORT_ENTRY = 4, SHORT_EXIT = 8 };
+
+/* `simple` uses `fast` as its one average. */
+typedef struct {
+    int64_t strategy;
+    double oversold;
+    double overbought;
+    Ema fast;
+    Ema slow;
+    Rsi rsi;
+} Indicators;
+
+/* The strategy's interface asserts these: a defect, which the plain engine reports in words. */
+static inline int contradicts(unsigned signals) {
+    return (signals & 3u) == 3u || (signals & 12u) == 12u || (signals & 5u) == 5u;
+}
+
+static inline unsigned simple_signals(Indicators *now, double smoothing, double close) {
+    Ema ema_before = now->fast;
+    Rsi rsi_before = now->rsi;
+    ema_update(&now->fast, smoothing, close);
+    rsi_update(&now->rsi, close);
+    unsigned signals = 0;
+    int above = 0, below = 0;
+    int has_rsi = rsi_exists(&now->rsi);
+    double rsi = has_rsi ? rsi_of(now->rsi.gain, now->rsi.loss) : 0.0;
+    if (rsi_before.has_previous && ema_before.has_value) {
+        above = rsi_before.previous <= ema_before.value && close > now->fast.value;
+        below = rsi_before.previous >= ema_before.value && close < now->fast.value;
+    }
+    if (above) {
+        signals |= SHORT_EXIT;
+        if (has_rsi && rsi < now->overbought) signals |= LONG_ENTRY;
+    }
+    if (below) {
+        signals |= LONG_EXIT;
+        if (has_rsi && rsi > now->oversold) signals |= SHORT_ENTRY;
+    }
+    if (rsi_exists(&rsi_before)) {
+        double before = rsi_of(rsi_before.gain, rsi_before.loss);
+        if (before >= now->overbought && rsi < now->overbought) signals |= LONG_EXIT;
+        if (before <= now->oversold && rsi > now->oversold) signals |= SHORT_EXIT;
+    }
+    return signals;
+}
+
+static inline unsigned cross_signals(const Indicators *now, double fast_before, double slow_before) {
+    unsigned signals = 0;
+    int has_rsi = rsi_exists(&now->rsi);
+    if (fast_before <= slow_before && now->fast.value > now->slow.value) {
+        signals |= SHORT_EXIT;
+        if (has_rsi && rsi_of(now->rsi.gain, now->rsi.loss) < now->overbought) signals |= LONG_ENTRY;
+    }
+    if (fast_before >= slow_before && now->fast.value < now->slow.value) {
+        signals |= LONG_EXIT;
+        if (has_rsi && rsi_of(now->rsi.gain, now->rsi.loss) > now->oversold) signals |= SHORT_ENTRY;
+    }
+    return signals;
+}
+
+static inline unsigned ema_signals(Indicators *now, double fast_smoothing, double slow_smoothing, double close) {
+    int existed = now->fast.has_value && now->slow.has_value;
+    double fast_before = now->fast.value, slow_before = now->slow.value;
+    ema_update(&now->fast, fast_smoothing, close);
+    ema_update(&now->slow, slow_smoothing, close);
+    rsi_update(&now->rsi, close);
+    return existed ? cross_signals(now, fast_before, slow_before) : 0;
+}
+
+/* Once everything is seeded nothing in the loop asks for it, and the state stays in registers. */
+static inline int is_seeded(const Indicators *now) {
+    return now->fast.has_value && now->slow.has_value && now->rsi.has_previous && rsi_exists(&now->rsi);
+}
+
+static void ema_block_seeded(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
+    double fast = state->fast.value, slow = state->slow.value, previous = state->rsi.previous;
+    double gain = state->rsi.gain, loss = state->rsi.loss;
+    const double fast_smoothing = ema_smoothing(&state->fast), slow_smoothing = ema_smoothing(&state->slow);
+    const double n = (double)state->rsi.period, rest = (double)(state->rsi.period - 1);
+    for (int64_t i = 0; i < count; i++) {
+        double close = closes[i], fast_before = fast, slow_before = slow;
+        fast = (close - fast) * fast_smoothing + fast;
+        slow = (close - slow) * slow_smoothing + slow;
+        double change = close - previous;
+        previous = close;
+        double rise = change > 0 ? change : 0.0, fall = change > 0 ? 0.0 : -change;
+        gain = (gain * rest + rise) / n;
+        loss = (loss * rest + fall) / n;
+        unsigned said = 0;
+        if (__builtin_expect(fast_before <= slow_before && fast > slow, 0)) {
+            said = SHORT_EXIT | (rsi_of(gain, loss) < state->overbought ? LONG_ENTRY : 0u);
+        } else if (__builtin_expect(fast_before >= slow_before && fast < slow, 0)) {
+            said = LONG_EXIT | (rsi_of(gain, loss) > state->oversold ? SHORT_ENTRY : 0u);
+        }
+        signals[i] = (uint8_t)said;
+    }
+    state->fast.value = fast;
+    state->slow.value = slow;
+    state->rsi.previous = previous;
+    state->rsi.gain = gain;
+    state->rsi.loss = loss;
+}
+
+/* Feed `count` closes; `signals` takes one byte each. Return 0 where a close contradicted itself. */
+static int feed_block(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
+    const double fast_smoothing = ema_smoothing(&state->fast);
+    if (state->strategy == STRATEGY_EMA) {
+        const double slow_smoothing = ema_smoothing(&state->slow);
+        int64_t i = 0;
+        for (; i < count && !is_seeded(state); i++)
+            signals[i] = (uint8_t)ema_signals(state, fast_smoothing, slow_smoothing, closes[i]);
+        ema_block_seeded(state, closes + i, count - i, signals + i);
+        return 1;
+    }
+    unsigned bad = 0;
+    for (int64_t i = 0; i < count; i++) {
+        signals[i] = (uint8_t)simple_signals(state, fast_smoothing, closes[i]);
+        bad |= (unsigned)contradicts(signals[i]);
+    }
+    return !bad;
+}
+
+#endif
