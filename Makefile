@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.environment
 STAMP := $(VENV)/.installed
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
@@ -19,13 +20,18 @@ help: ## List the targets
 .PHONY: install
 install: $(STAMP) ## Install what the project needs into .venv (every other target does so by itself)
 
-$(STAMP): requirements.lock pyproject.toml infra/tools/uv.txt
+$(ENVIRONMENT): requirements.lock pyproject.toml infra/tools/uv.txt
 	@echo "Installing into $(VENV) (once; about a minute on a slow network) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TradeBot needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/tools/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The compiled engine of this machine; where there is no compiler for it, the plain one serves.
+$(STAMP): $(ENVIRONMENT) infra/build/kernel.py $(wildcard layers/core/tradebot/engine/kernel/*.[ch])
+	@$(BIN)/python -m infra.build.kernel
 	@touch $@
 
 $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
