@@ -1,10 +1,10 @@
-"""The equity curve, folded part by part: days and drawdowns. Amounts are integers in one money unit, times are ms UTC."""
+"""The equity curve, added up part by part: days and drawdowns. Amounts are integers of one money unit, times ms UTC."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tradebot.domain.timeframe import Timeframe
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAY_MS: Final = 86_400_000
+_FIRST_DAY: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Day:
     number: int
     base: int
     end: int
+
+    @property
+    def date(self) -> date:
+        """The day in the calendar."""
+        return _FIRST_DAY + timedelta(days=self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ class EquityCurve:
     timeframe: Timeframe
     #: The initial capital is the first peak; it stands at the first candle's open.
     initial: int
-    start_at_ms: int
     candles: int = 0
+    start_at_ms: int = 0
     last: int = 0
     end_at_ms: int = 0
     days: list[Day] = field(default_factory=list)
@@ -64,12 +70,13 @@ class EquityCurve:
     def __post_init__(self) -> None:
         """Begin at the initial capital."""
         self.last = self._peak = self._trough = self.initial
-        self.end_at_ms = self._peak_at_ms = self._trough_at_ms = self.start_at_ms
 
     def add(self, open_time_ms: Sequence[int], equity: Sequence[int]) -> None:
         """Take the closes of the next candles: their open times and the equity at each close."""
         assert len(open_time_ms) == len(equity)
         start, count = 0, len(equity)
+        if count and not self.candles:
+            self.start_at_ms = self._peak_at_ms = self._trough_at_ms = open_time_ms[0]
         while start < count:
             number = open_time_ms[start] // DAY_MS
             stop = bisect_left(open_time_ms, (number + 1) * DAY_MS, start)
