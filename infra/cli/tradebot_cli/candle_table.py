@@ -28,7 +28,7 @@ _FIRST_MILLISECOND: Final = 10**12
 
 
 class Table:
-    """Columns of one or more files: times in ms, prices as floats that are read exactly, one row per line."""
+    """A file's columns: times in ms, prices as the floats nearest to their digits (pandas' default from 3.1 on)."""
 
     def __init__(
         self, open_time_ms: NDArray[np.int64], prices: NDArray[np.float64], volume: NDArray[np.float64]
@@ -82,7 +82,6 @@ def _read_frame(path: Path) -> pd.DataFrame | None:
         index_col=False,
         skiprows=int(has_header),
         dtype=dtype,
-        float_precision="round_trip",
         encoding="utf-8-sig",
         on_bad_lines="error",
     )
@@ -92,8 +91,10 @@ def _times(column: pd.Series[Any]) -> NDArray[np.int64] | None:
     if not len(column):
         return None
     if not pd.api.types.is_integer_dtype(column):
-        parsed = pd.to_datetime(column, format="ISO8601", utc=True)
-        times = parsed.dt.as_unit("ns").to_numpy().astype("datetime64[ns]").astype(np.int64)
+        parsed = pd.DatetimeIndex(pd.to_datetime(column, format="ISO8601", utc=True)).as_unit("ns")
+        if parsed.hasnans:
+            return None
+        times = parsed.asi8
         return None if (times % 1_000_000).any() else times // 1_000_000
     numbers = column.to_numpy(dtype=np.int64)
     if (numbers < _FIRST_MILLISECOND).any() or (numbers >= _FIRST_MICROSECOND * 10).any():
@@ -119,7 +120,7 @@ def in_units(prices: NDArray[np.float64]) -> tuple[int, NDArray[np.int64]] | Non
     return None
 
 
-def column(values: NDArray[np.int64]) -> array[int]:
+def integer_column(values: NDArray[np.int64]) -> array[int]:
     """Return a column of integers without a Python object per value."""
     made: array[int] = array("q")
     made.frombytes(np.ascontiguousarray(values, dtype=np.int64).tobytes())
