@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from tradebot.engine.backtest_output import BacktestDay, BacktestOutput, BacktestTrade, DayColumns, TradeColumns
+from tradebot.engine.backtest_run import Run
 from tradebot.engine.backtest_setup import BacktestSetup, FundingRate, MarginBracket, Units
 from tradebot.engine.backtest_state import BacktestState, Tally
+from tradebot.engine.candles import from_ms
+from tradebot.errors import InvalidInputError
+from tradebot.strategy.interface import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT
+from tradebot.strategy.registry import get_strategy
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Sequence
+
     from tradebot.engine.candles import CandleArray
+    from tradebot.engine.memory import BotMemory
 
 __all__ = [
     "BacktestDay",
@@ -27,9 +37,74 @@ __all__ = [
 ]
 
 
+#: Closes whose signals are worked out in one go: it bounds the memory, nothing else.
+_BLOCK: Final = 8192
+
+
 def simulate(
     setup: BacktestSetup, candles: CandleArray, state: BacktestState | None = None
 ) -> tuple[BacktestState, BacktestOutput]:
-    """Run the candles, the next ones after `state`, and return the state after them and what they brought."""
+    """Run the candles, the next ones after `state`, and return the state after them and what they brought.
+
+    The given state is not changed. Raise InvalidInputError for candles of another timeframe or a finer precision than
+    the setup's, for candles out of order, and for amounts beyond 64 bits.
+    """
+    if candles.timeframe is not setup.parameters.timeframe:
+        raise InvalidInputError(f"the candles are of {candles.timeframe}, the bot's of {setup.parameters.timeframe}")
     state = state or BacktestState.start(setup)
-    return state, BacktestOutput(setup.units)
+    output = BacktestOutput(setup.units)
+    candles = candles.with_price_decimals(output.units.price_decimals)
+    output.warm_up = min(state.warm_up_left, len(candles))
+    memory = state.memory
+    for begin in range(0, output.warm_up, _BLOCK):
+        memory = _warmed_up(setup, candles[begin : min(begin + _BLOCK, output.warm_up)], memory, output.units)
+    tally = replace(state.tally)
+    if len(candles) > output.warm_up:
+        try:
+            memory = _traded(setup, candles, memory, tally, output)
+        except OverflowError:
+            raise InvalidInputError(
+                f"amounts grow beyond what 64 bits hold in units of 10^-{output.units.money_decimals}",
+                field="initial_capital",
+            ) from None
+    return BacktestState(memory, state.warm_up_left - output.warm_up, tally), output
+
+
+def _signals(
+    setup: BacktestSetup, closes: array[int], memory: BotMemory, units: Units
+) -> tuple[BotMemory, Sequence[int]]:
+    """Carry the indicators over closes and return the signals of each."""
+    strategy, scale = get_strategy(setup.parameters.strategy), 10**units.price_decimals
+    # The quotient of two integers is correctly rounded.
+    floats = [close / scale for close in closes]
+    indicators, codes = strategy.run(memory.indicators, setup.parameters.indicators, floats)
+    return replace(memory, indicators=indicators), codes
+
+
+def _warmed_up(setup: BacktestSetup, candles: CandleArray, memory: BotMemory, units: Units) -> BotMemory:
+    memory, _ = _signals(setup, candles.close, memory, units)
+    return replace(
+        memory,
+        last_open_at=from_ms(candles.open_time_ms[-1]),
+        last_close_at=from_ms(candles.close_time_ms(len(candles) - 1)),
+        last_close=units.price(candles.close[-1]),
+    )
+
+
+def _traded(
+    setup: BacktestSetup, candles: CandleArray, memory: BotMemory, tally: Tally, output: BacktestOutput
+) -> BotMemory:
+    units = output.units
+    if tally.first_open is None:
+        tally.first_open = units.price(candles.open[output.warm_up])
+    run = Run(setup, memory, tally, output)
+    # Short signals are not heard on spot.
+    heard = LONG_ENTRY | LONG_EXIT | SHORT_ENTRY | SHORT_EXIT if setup.parameters.is_futures else LONG_ENTRY | LONG_EXIT
+    for begin in range(output.warm_up, len(candles), _BLOCK):
+        block = candles[begin : begin + _BLOCK]
+        run.memory, codes = _signals(setup, block.close, run.memory, units)
+        closes_ms = map(block.close_time_ms, range(len(block)))
+        columns = (block.open_time_ms, closes_ms, block.open, block.high, block.low, block.close, codes)
+        for open_ms, close_ms, first, high, low, close, code in zip(*columns, strict=True):
+            run.candle(open_ms, close_ms, first, high, low, close, code & heard)
+    return run.settle()

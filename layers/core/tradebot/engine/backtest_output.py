@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, overload
 
 from tradebot.domain.order import ExitReason, Leg, OrderType, Side
@@ -15,6 +14,7 @@ from tradebot.engine.notes import NoteCode
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
 
     from tradebot.engine.backtest_setup import Units
 
@@ -137,8 +137,8 @@ class TradeColumns(Sequence[BacktestTrade]):
 
     def extend(self, later: TradeColumns) -> None:
         """Add the trades of the next chunk."""
-        for name in self.__slots__[1:]:
-            getattr(self, name).extend(getattr(later, name))
+        for column in fields(self)[1:]:
+            getattr(self, column.name).extend(getattr(later, column.name))
 
 
 @dataclass(slots=True)
@@ -159,8 +159,8 @@ class DayColumns:
 
     def extend(self, later: DayColumns) -> None:
         """Add the days of the next chunk."""
-        for name in self.__slots__:
-            getattr(self, name).extend(getattr(later, name))
+        for column in fields(self):
+            getattr(self, column.name).extend(getattr(later, column.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Units:
 
     #: A price is an integer of 10**-price_decimals quote.
     price_decimals: int
-    #: A quantity is an integer of 10**-quantity_decimals base.
+    #: A quantity is an integer of 10**-quantity_decimals base: 8, as commissions in base have.
     quantity_decimals: int
     #: Money is an integer of 10**-money_decimals quote: fine enough for lot x price and for fees.
     money_decimals: int
@@ -40,8 +40,8 @@ class Units:
         """Return the units of a symbol whose candles carry `price_decimals`."""
         prices = max(price_decimals, decimals_of(rules.tick_size))
         lots = decimals_of(rules.step_size)
-        money, quantities = max(FEE_DECIMALS, prices + lots), max(FEE_DECIMALS, lots)
-        if money > MAX_MONEY_DECIMALS:
+        money, quantities = max(FEE_DECIMALS, prices + lots), FEE_DECIMALS
+        if money > MAX_MONEY_DECIMALS or lots > quantities:
             raise InvalidInputError(
                 f"prices of {prices} and quantities of {lots} decimals are too fine together: at most "
                 f"{MAX_MONEY_DECIMALS} decimals",

@@ -53,7 +53,8 @@ class Tally:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Tally:
         """Return what `to_json` wrote."""
-        return Tally(**{name: Decimal(value) if isinstance(value, str) else value for name, value in data.items()})
+        values: dict[str, Any] = {name: Decimal(v) if isinstance(v, str) else v for name, v in data.items()}
+        return Tally(**values)
 
 
 @dataclass(slots=True)

@@ -42,10 +42,12 @@ def size_entry(
     *,
     free_quote: Decimal,
     taker_ppm: int | None = None,
+    notional_cap: Decimal | None = None,
 ) -> EntrySize | Note:
     """Return the size of an entry, or why there is none. `free_quote` is free (futures: available) at the exchange.
 
-    `taker_ppm` is the account's taker rate, where it is known; else the default of the market.
+    `taker_ppm` is the account's taker rate, where it is known; else the default of the market. `notional_cap` is what
+    the exchange's leverage bracket allows, where it is known.
     """
     taker = Fraction(parameters.fees.taker_ppm if taker_ppm is None else taker_ppm, ONE_MILLION)
     leverage = parameters.leverage
@@ -63,7 +65,14 @@ def size_entry(
     refusal = _refusal(memory, parameters, rules, entry, quantity=quantity, taker=taker)
     if refusal is not None:
         return refusal
-    return EntrySize(quantity, ceil_to(Fraction(quantity) * Fraction(entry.close) / leverage, FEE_UNIT))
+    notional = Fraction(quantity) * Fraction(entry.close)
+    if notional_cap is not None and notional > notional_cap:
+        return Note(
+            NoteCode.BEYOND_BRACKET,
+            f"No entry: at leverage {leverage} the exchange allows positions of {canonical(notional_cap)} "
+            f"{rules.quote_asset} at most.",
+        )
+    return EntrySize(quantity, ceil_to(notional / leverage, FEE_UNIT))
 
 
 def _wanted_quote(memory: BotMemory, parameters: Parameters) -> Fraction:
