@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
-from tradebot.domain.money import ZERO, display_price
+from tradebot.domain.money import ZERO, display_price, ratio
 from tradebot.domain.order import ExitReason, Side
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
+    from fractions import Fraction
 
 
 class PositionSide(StrEnum):
@@ -86,7 +86,7 @@ class Position:
     @property
     def price(self) -> Fraction:
         """Average entry price, exactly."""
-        return Fraction(self.entry_quote) / Fraction(self.entry_quantity)
+        return ratio(self.entry_quote, self.entry_quantity)
 
     @property
     def entry_price(self) -> Decimal:

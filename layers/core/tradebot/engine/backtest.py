@@ -103,8 +103,7 @@ def _traded(
     for begin in range(output.warm_up, len(candles), _BLOCK):
         block = candles[begin : begin + _BLOCK]
         run.memory, codes = _signals(setup, block.close, run.memory, units)
-        closes_ms = map(block.close_time_ms, range(len(block)))
-        columns = (block.open_time_ms, closes_ms, block.open, block.high, block.low, block.close, codes)
+        columns = (block.open_time_ms, block.close_times_ms(), block.open, block.high, block.low, block.close, codes)
         for open_ms, close_ms, first, high, low, close, code in zip(*columns, strict=True):
             run.candle(open_ms, close_ms, first, high, low, close, code & heard)
     return run.settle()

@@ -119,6 +119,13 @@ class CandleArray:
             return to_ms(self.timeframe.close_of(from_ms(self.open_time_ms[number])))
         return self.open_time_ms[number] + self.timeframe.seconds * 1000
 
+    def close_times_ms(self) -> list[int]:
+        """Return when each candle closes."""
+        if self.timeframe is Timeframe.MONTH:
+            return [self.close_time_ms(number) for number in range(len(self))]
+        length = self.timeframe.seconds * 1000
+        return [open_ms + length for open_ms in self.open_time_ms]
+
     @staticmethod
     def from_candles(candles: Iterable[Candle], timeframe: Timeframe, price_decimals: int | None = None) -> CandleArray:
         """Return columns of candles in order; the precision is that of the finest price unless it is given."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from tradebot.domain.money import FEE_UNIT, floor_to
+from tradebot.domain.money import FEE_UNIT, floor_to, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,4 +58,4 @@ class FundingTimes:
 
 def funding_amount(side: PositionSide, quantity: Decimal, price: Decimal, rate: Decimal) -> Decimal:
     """Return what a position gets (below zero: pays) at a settlement, rounded to eight decimals against us."""
-    return floor_to(-side.sign * Fraction(quantity) * Fraction(price) * Fraction(rate), FEE_UNIT)
+    return floor_to(times(-side.sign, times(times(quantity, price), rate)), FEE_UNIT)

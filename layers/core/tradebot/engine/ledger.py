@@ -6,10 +6,20 @@ At any time `BotMemory.quote_change` equals what the bot did to the account's qu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import COST_UNIT, FEE_UNIT, ZERO, ceil_to, display_price, exact, fee_against_us, floor_to
+from tradebot.domain.money import (
+    COST_UNIT,
+    FEE_UNIT,
+    ZERO,
+    ceil_quotient,
+    display_price,
+    exact,
+    fee_against_us,
+    floor_quotient,
+    ratio,
+    times,
+)
 from tradebot.domain.position import Position, PositionSide
 from tradebot.engine.levels import stop_price, take_profit_price, with_extreme
 from tradebot.errors import ConflictError, InvalidInputError
@@ -49,7 +59,7 @@ def fees_of(
         if asset == rules.quote_asset:
             in_quote += amount
         elif asset == rules.base_asset:
-            value = fee_against_us(Fraction(amount) * execution.price)
+            value = ceil_quotient(times(amount, execution.quote_quantity), execution.quantity, FEE_UNIT)
             if is_owned:
                 base_quantity, in_base = base_quantity + amount, in_base + value
             else:
@@ -58,7 +68,7 @@ def fees_of(
         elif amount:
             if asset not in commission_prices:
                 raise InvalidInputError(f"the price of {asset} in {rules.quote_asset} is needed: a commission is in it")
-            elsewhere += fee_against_us(Fraction(amount) * Fraction(commission_prices[asset]))
+            elsewhere += fee_against_us(times(amount, commission_prices[asset]))
     return Fees(in_base, in_quote, elsewhere, base_quantity)
 
 
@@ -102,7 +112,7 @@ def apply_entry(
             trades_today=memory.trades_today + (held is None),
             pending_entry=None,
         )
-        if not _can_be_sold(position, rules, execution.price):
+        if not _can_be_sold(position, rules, execution):
             return _to_dust(entered, position)
         return entered
 
@@ -120,7 +130,7 @@ def _entered(
     quantity, cost = (held.quantity, held.cost) if held else (memory.dust, memory.dust_cost)
     entry_quantity = execution.quantity + (held.entry_quantity if held else ZERO)
     entry_quote = execution.quote_quantity + (held.entry_quote if held else ZERO)
-    price = Fraction(entry_quote) / Fraction(entry_quantity)
+    price = ratio(entry_quote, entry_quantity)
     trailing = parameters.trailing_stop_ppm
     entered = Position(
         side=side,
@@ -173,7 +183,7 @@ def apply_exit(
     with exact():
         fees = fees_of(execution, rules, commission_prices or {}, is_owned=position.is_owned)
         left = replace(position, quantity=position.quantity - execution.quantity - fees.base_quantity)
-        is_closed = not _can_be_sold(left, rules, execution.price)
+        is_closed = not _can_be_sold(left, rules, execution)
         cost = _cost_of(position, execution.quantity)
         entry_fee = _entry_fee_of(position, execution.quantity, rules, is_closed=is_closed)
         funding = _funding_of(position, execution.quantity, is_closed=is_closed)
@@ -204,20 +214,23 @@ def exit_quantity(position: Position, rules: SymbolRules) -> Decimal:
     return ZERO if position.is_owned and quantity < rules.min_qty else quantity
 
 
-def _can_be_sold(position: Position, rules: SymbolRules, price: Fraction) -> bool:
+def _can_be_sold(position: Position, rules: SymbolRules, execution: Execution) -> bool:
     """Whether the exchange would take an exit: on spot the least order value holds, reduce-only orders are exempt."""
     quantity = exit_quantity(position, rules)
     if quantity <= 0:
         return False
-    return not position.is_owned or Fraction(quantity) * price >= Fraction(rules.min_notional)
+    if not position.is_owned:
+        return True
+    # quantity x average price, multiplied by what was executed.
+    return times(quantity, execution.quote_quantity) >= times(execution.quantity, rules.min_notional)
 
 
 def _cost_of(position: Position, quantity: Decimal) -> Decimal:
     """Return quantity x entry price; on futures the last part takes what the others left."""
     if not position.is_owned and quantity == position.quantity:
         return position.cost
-    value = Fraction(quantity) * position.price
-    return (ceil_to if position.side is PositionSide.LONG else floor_to)(value, COST_UNIT)
+    rounded = ceil_quotient if position.side is PositionSide.LONG else floor_quotient
+    return rounded(times(quantity, position.entry_quote), position.entry_quantity, COST_UNIT)
 
 
 def _entry_fee_of(position: Position, quantity: Decimal, rules: SymbolRules, *, is_closed: bool) -> Decimal:
@@ -225,16 +238,14 @@ def _entry_fee_of(position: Position, quantity: Decimal, rules: SymbolRules, *, 
     if is_closed:
         return position.entry_fee
     sellable = rules.floor_quantity(position.quantity)
-    return min(
-        position.entry_fee, fee_against_us(Fraction(position.entry_fee) * Fraction(quantity) / Fraction(sellable))
-    )
+    return min(position.entry_fee, ceil_quotient(times(position.entry_fee, quantity), sellable, FEE_UNIT))
 
 
 def _funding_of(position: Position, quantity: Decimal, *, is_closed: bool) -> Decimal:
     """Return the part of the funding so far that an exit of `quantity` bears; the last one takes the rest."""
     if is_closed:
         return position.funding
-    return floor_to(Fraction(position.funding) * Fraction(quantity) / Fraction(position.quantity), FEE_UNIT)
+    return floor_quotient(times(position.funding, quantity), position.quantity, FEE_UNIT)
 
 
 def apply_funding(memory: BotMemory, amount: Decimal) -> BotMemory:
@@ -257,7 +268,7 @@ def apply_liquidation(memory: BotMemory, leverage: int) -> tuple[BotMemory, Deci
     if position is None:
         raise ConflictError("there is no position that could be liquidated")
     with exact():
-        margin = ceil_to(Fraction(position.cost) / leverage, FEE_UNIT)
+        margin = ceil_quotient(position.cost, leverage, FEE_UNIT)
         realized = -margin - position.entry_fee
         after = replace(
             memory,

@@ -74,12 +74,21 @@ def liquidation_ticks(
 
 def stop_price(side: PositionSide, price: Decimal | Fraction, ppm: int, rules: SymbolRules) -> Decimal:
     """Return the stop's price for an entry (or an extreme) at `price`."""
-    return rules.price_of(stop_ticks(side, Fraction(price) / Fraction(rules.tick_size), ppm))
+    units, per_tick = _in_units(price, rules)
+    return rules.price_of(stop_ticks(side, units, ppm, per_tick))
 
 
 def take_profit_price(side: PositionSide, price: Decimal | Fraction, ppm: int, rules: SymbolRules) -> Decimal:
     """Return the take profit's price for an entry at `price`."""
-    return rules.price_of(take_profit_ticks(side, Fraction(price) / Fraction(rules.tick_size), ppm))
+    units, per_tick = _in_units(price, rules)
+    return rules.price_of(take_profit_ticks(side, units, ppm, per_tick))
+
+
+def _in_units(price: Decimal | Fraction, rules: SymbolRules) -> tuple[int, int]:
+    """Return the price as an integer, and how many of its units make a tick."""
+    a, b = price.as_integer_ratio()
+    c, d = rules.tick_size.as_integer_ratio()
+    return a * d, b * c
 
 
 def with_extreme(position: Position, price: Decimal, trailing_ppm: int | None, rules: SymbolRules) -> Position:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import ONE_MILLION, exact, fee_against_us
+from tradebot.domain.money import fee_against_us, part_of, times
 from tradebot.domain.order import Execution, ExitReason, Side
 from tradebot.engine.levels import market_fill_ticks
 
@@ -41,11 +40,10 @@ def simulated_execution(
 ) -> Execution:
     """Return the execution of a whole order at one price. A spot purchase pays its commission in base."""
     fees = setup.parameters.fees
-    rate = Fraction(fees.maker_ppm if is_maker else fees.taker_ppm, ONE_MILLION)
-    with exact():
-        quote = quantity * price
+    rate = fees.maker_ppm if is_maker else fees.taker_ppm
+    quote = times(quantity, price)
     if side is Side.BUY and not setup.parameters.is_futures:
-        commission = (setup.rules.base_asset, fee_against_us(Fraction(quantity) * rate))
+        commission = (setup.rules.base_asset, fee_against_us(part_of(quantity, rate)))
     else:
-        commission = (setup.rules.quote_asset, fee_against_us(Fraction(quote) * rate))
+        commission = (setup.rules.quote_asset, fee_against_us(part_of(quote, rate)))
     return Execution(quantity, quote, (commission,), at)
