@@ -1,4 +1,4 @@
-"""Compiles the engine's kernel (layers/core/tradebot/engine/kernel/*.c) with zig's C compiler, which needs no toolchain.
+"""Compiles the engine's kernel (layers/core/tradebot/engine/kernel/*.c) with zig's C compiler: no toolchain needed.
 
 `python -m infra.build.kernel` makes the one of this machine, beside its sources. `artifact.py` makes those of Lambda.
 """
@@ -29,10 +29,23 @@ TARGETS = {
 LAMBDA = {"arm64": "linux-aarch64", "x86_64": "linux-x86_64"}
 #: No contraction and nothing of -ffast-math: one operation of C is one operation of Python, to the last bit, on every
 #: processor. The linker strips.
-FLAGS = (
-    "-std=c11 -O3 -fPIC -shared -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-stack-protector"
-    " -fno-sanitize=all -fno-unwind-tables -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -s"
-).split()
+FLAGS = [
+    "-std=c11",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-stack-protector",
+    "-fno-sanitize=all",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-s",
+]
 
 
 class NoCompilerError(Exception):

