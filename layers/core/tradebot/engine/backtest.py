@@ -49,9 +49,21 @@ def simulate(
     The given state is not changed. Raise InvalidInputError for candles of another timeframe or a finer precision than
     the setup's, for candles out of order, and for amounts beyond 64 bits.
     """
+    return _simulate(setup, candles, state or BacktestState.start(setup), is_heard=True)
+
+
+def simulate_stops(
+    setup: BacktestSetup, candles: CandleArray, state: BacktestState
+) -> tuple[BacktestState, BacktestOutput]:
+    """Run the candles as `simulate` does for a bot whose strategy is not heard: only its position is looked after."""
+    return _simulate(setup, candles, state, is_heard=False)
+
+
+def _simulate(
+    setup: BacktestSetup, candles: CandleArray, state: BacktestState, *, is_heard: bool
+) -> tuple[BacktestState, BacktestOutput]:
     if candles.timeframe is not setup.parameters.timeframe:
         raise InvalidInputError(f"the candles are of {candles.timeframe}, the bot's of {setup.parameters.timeframe}")
-    state = state or BacktestState.start(setup)
     output = BacktestOutput(setup.units)
     candles = candles.with_price_decimals(output.units.price_decimals)
     output.warm_up = min(state.warm_up_left, len(candles))
@@ -61,7 +73,7 @@ def simulate(
     tally = replace(state.tally)
     if len(candles) > output.warm_up:
         try:
-            memory = _traded(setup, candles, memory, tally, output)
+            memory = _traded(setup, candles, memory, tally, output, is_heard=is_heard)
         except OverflowError:
             raise InvalidInputError(
                 f"amounts grow beyond what 64 bits hold in units of 10^-{output.units.money_decimals}",
@@ -92,14 +104,21 @@ def _warmed_up(setup: BacktestSetup, candles: CandleArray, memory: BotMemory, un
 
 
 def _traded(
-    setup: BacktestSetup, candles: CandleArray, memory: BotMemory, tally: Tally, output: BacktestOutput
+    setup: BacktestSetup,
+    candles: CandleArray,
+    memory: BotMemory,
+    tally: Tally,
+    output: BacktestOutput,
+    *,
+    is_heard: bool,
 ) -> BotMemory:
     units = output.units
     if tally.first_open is None:
         tally.first_open = units.price(candles.open[output.warm_up])
     run = Run(setup, memory, tally, output)
     # Short signals are not heard on spot.
-    heard = LONG_ENTRY | LONG_EXIT | SHORT_ENTRY | SHORT_EXIT if setup.parameters.is_futures else LONG_ENTRY | LONG_EXIT
+    heard = LONG_ENTRY | LONG_EXIT | (SHORT_ENTRY | SHORT_EXIT if setup.parameters.is_futures else 0)
+    heard = heard if is_heard else 0
     for begin in range(output.warm_up, len(candles), _BLOCK):
         block = candles[begin : begin + _BLOCK]
         run.memory, codes = _signals(setup, block.close, run.memory, units)
