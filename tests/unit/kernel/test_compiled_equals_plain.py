@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def test_any_chunking_and_any_mixture_of_the_two_gives_the_same_bytes(seed: int,
     case = random_case(seed)
     marks = [0, *sorted(min(cut, len(case.candles)) for cut in cuts), len(case.candles)]
     state, output = None, BacktestOutput(case.setup.units)
-    for turn, (begin, end) in enumerate(zip(marks, marks[1:], strict=False)):
+    for turn, (begin, end) in enumerate(itertools.pairwise(marks)):
         part = case.candles[begin:end]
         # Bytes, as between two processes.
         state = None if state is None else BacktestState.from_bytes(state.to_bytes())

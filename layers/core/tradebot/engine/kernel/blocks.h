@@ -158,8 +158,9 @@ typedef struct {
 } Table;
 
 typedef struct {
-    /* Equity of the candle `next` comes to the place it has among all of this call's. */
+    /* Of each candle from the one of index `first` on, before which all only warm up. */
     int64_t *equity;
+    int64_t first;
     Table trades;
     Table days;
     Table skips;

@@ -116,6 +116,7 @@ class OutputBlock(ctypes.Structure):
 
     _fields_: ClassVar = [
         ("equity", Pointer),
+        ("first", Integer),
         ("trades", TableBlock),
         ("days", TableBlock),
         ("skips", TableBlock),

@@ -1,5 +1,6 @@
 /* The backtest loop of backtest_run.py, compiled. One translation unit, so that everything inlines. */
 #include "ledger.h"
+#include "quiet.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -243,16 +244,19 @@ static void warm_up(Run *run, const Input *input, int64_t count, int64_t factor)
 }
 
 static void trade(Run *run, const Input *input, int64_t count, const uint8_t *codes) {
-    int64_t factor = run->setup->candle_factor, first = input->next;
-    unsigned heard = run->setup->is_futures ? 15u : LONG_ENTRY | LONG_EXIT;
+    int64_t factor = run->setup->candle_factor, first = input->next, end = first + count, i = first;
+    int64_t *equity = run->output->equity - run->output->first;
     if (!run->state->tally.has_first_open) {
         run->state->tally.has_first_open = 1;
         run->state->tally.first_open = input->open[first] * factor;
     }
-    for (int64_t i = first; i < first + count && !run->unfit; i++) {
+    while (i < end && !run->unfit) {
+        i = pass_quietly(run, (Stretch){i, end, first, codes});
+        if (i == end) break;
         int64_t candle[] = {
             input->open[i] * factor, input->high[i] * factor, input->low[i] * factor, input->close[i] * factor};
-        run->output->equity[i] = take_candle(run, input->open_time_ms[i], candle, codes[i - first] & heard);
+        equity[i] = take_candle(run, input->open_time_ms[i], candle, codes[i - first] & run->heard);
+        i += 1;
     }
 }
 
@@ -278,6 +282,8 @@ EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *inpu
     double closes[BLOCK];
     uint8_t codes[BLOCK];
     run.day_end_ms = INT64_MIN;
+    /* Short signals are not heard on spot. */
+    run.heard = setup->is_futures ? 15u : LONG_ENTRY | LONG_EXIT;
     run.next_stamp_ms = NEVER_MS;
     if (state->has_day) know_day(&run);
     if (state->position.side) hold(&run, state->last_close_ms);

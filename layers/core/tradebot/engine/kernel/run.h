@@ -17,6 +17,7 @@ typedef struct {
     Output *output;
     /* Not zero: something did not fit 64 bits, or only the plain engine can say it in words. */
     int32_t unfit;
+    uint32_t heard;
     int64_t day_end_ms;
     /* Equity at which the day's limits are reached. */
     int64_t loss_level;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from ctypes import CDLL, byref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from tradebot.engine.backtest_output import BacktestOutput
 from tradebot.engine.backtest_state import BacktestState
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tradebot.engine.candles import CandleArray
 
 #: Rows that a table holds before it is emptied: at least what one block of candles can fill (blocks.h).
-TRADE_ROWS: Final = 16_384
+TRADE_ROWS: Final = 32_768
 OTHER_ROWS: Final = 4_096
 #: Bytes of a cell.
 WIDTH: Final = 8
@@ -60,6 +60,28 @@ class Table:
         block.count = 0
 
 
+class Tables:
+    """One set of tables. A set that is not in use waits for the next run: fresh pages cost more than their filling."""
+
+    _waiting: ClassVar[list[Tables]] = []
+
+    def __init__(self) -> None:
+        self.trades, self.days = Table(TRADE_COLUMNS, TRADE_ROWS), Table(DAY_COLUMNS, OTHER_ROWS)
+        self.skips, self.gaps = Table(SKIP_COLUMNS, OTHER_ROWS), Table(GAP_COLUMNS, OTHER_ROWS)
+
+    @classmethod
+    def take(cls) -> Tables:
+        """Return a set that nobody else uses, whatever thread asks."""
+        try:
+            return cls._waiting.pop()
+        except IndexError:
+            return Tables()
+
+    def give_back(self) -> None:
+        """Let the next run have it."""
+        self._waiting.append(self)
+
+
 def simulate_compiled(
     setup: BacktestSetup, candles: CandleArray, state: BacktestState | None = None
 ) -> tuple[BacktestState, BacktestOutput] | None:
@@ -75,10 +97,9 @@ def simulate_compiled(
     except (UnfitError, InvalidInputError):
         return None
     output = BacktestOutput(units, warm_up=min(before.warm_up_left, len(candles)))
-    output.equity = array("q", [0]) * len(candles)
+    output.equity = array("q", [0]) * (len(candles) - output.warm_up)
     if not _run(library, (given, now, _input(candles, funding)), output):
         return None
-    del output.equity[: output.warm_up]
     return state_of(now, setup, before, units), output
 
 
@@ -95,9 +116,11 @@ def _input(candles: CandleArray, funding: FundingColumns) -> InputBlock:
 
 def _run(library: CDLL, given: tuple[SetupBlock, StateBlock, InputBlock], output: BacktestOutput) -> bool:
     """Call the kernel until every candle is taken; False where it declines."""
-    trades, days = Table(TRADE_COLUMNS, TRADE_ROWS), Table(DAY_COLUMNS, OTHER_ROWS)
-    skips, gaps = Table(SKIP_COLUMNS, OTHER_ROWS), Table(GAP_COLUMNS, OTHER_ROWS)
-    to = OutputBlock(output.equity.buffer_info()[0], *(table.block() for table in (trades, days, skips, gaps)))
+    tables = Tables.take()
+    trades, days, skips, gaps = tables.trades, tables.days, tables.skips, tables.gaps
+    to = OutputBlock(
+        output.equity.buffer_info()[0], output.warm_up, *(table.block() for table in (trades, days, skips, gaps))
+    )
     trade_columns = [getattr(output.trades, name) for name in _TRADE_COLUMNS]
     day_columns = [getattr(output.days, name) for name in _DAY_COLUMNS]
     answer = _FULL
@@ -107,6 +130,7 @@ def _run(library: CDLL, given: tuple[SetupBlock, StateBlock, InputBlock], output
         days.empty_into(to.days, day_columns)
         skips.empty_into(to.skips, [output.skipped_at_ms, output.skipped_reason])
         gaps.empty_into(to.gaps, [output.gap_from_ms, output.gap_to_ms])
+    tables.give_back()
     return answer == _DONE
 
 
