@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from tradebot.domain.timeframe import Timeframe
 from tradebot.errors import InvalidInputError
 from tradebot_cli.backtest_setup import plan_of, setup_of
 from tradebot_cli.candle_file import CandleFile, read_candles
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 def backtest(options: argparse.Namespace) -> None:
     """Run it. Raise CommandError with what to say and the exit code."""
-    plan = plan_of(options)
+    plan_of(options, Timeframe.M1)  # what is wrong with the options is said before a long file is read
     _require_writable(options)
-    timeframe = plan.parameters.timeframe
     with _progress(options, f"Reading {options.candles[0].name}", None):
         read = read_candles(options.candles, heal=options.heal)
-        joined = resample(read.candles, timeframe)
+        plan = plan_of(options, read.candles.timeframe)
+        joined = resample(read.candles, plan.parameters.timeframe)
     warm_up = plan.parameters.warm_up_candles if options.warm_up is None else options.warm_up
     candles = period_of(joined, options.start, options.end, warm_up)
     setup, notes = setup_of(options, plan, candles)
@@ -117,15 +118,20 @@ def _document(result: Result, notes: list[str]) -> dict[str, object]:
 def _reading_notes(read: CandleFile) -> list[str]:
     healed = []
     if read.left_out:
-        healed.append(f"{read.left_out:,} lines that are no candle left out")
+        healed.append(f"{_count(read.left_out, 'line that is', 'lines that are')} no candle left out")
     if read.duplicates:
-        differing = f", {read.contradictions:,} of which said something else" if read.contradictions else ""
-        healed.append(f"{read.duplicates:,} duplicates dropped{differing}")
+        differing = f" ({read.contradictions:,} said something else)" if read.contradictions else ""
+        healed.append(f"{_count(read.duplicates, 'duplicate', 'duplicates')} dropped{differing}")
     if read.moved:
-        healed.append(f"{read.moved:,} lines sorted")
+        healed.append(f"{_count(read.moved, 'line', 'lines')} sorted")
     if read.gaps:
-        healed.append(f"{read.missing:,} candles missing in {read.gaps:,} gaps")
+        missing = _count(read.missing, "candle", "candles")
+        healed.append(f"{missing} missing in {_count(read.gaps, 'gap', 'gaps')}")
     return [f"The file was healed: {'; '.join(healed)}."] if healed else []
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def _result_notes(result: Result) -> list[str]:

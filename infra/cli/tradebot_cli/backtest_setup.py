@@ -40,8 +40,11 @@ class Plan:
     symbol: str
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """Resolve the bot's configuration by the API's own rules. Raise CommandError naming the option."""
+def plan_of(options: argparse.Namespace, timeframe: str) -> Plan:
+    """Resolve the bot's configuration by the API's own rules; `timeframe` is the file's, for those who name none.
+
+    Raise CommandError naming the option.
+    """
     symbol = options.symbol or symbol_in(options.candles[0])
     if symbol is None:
         raise CommandError(
@@ -49,6 +52,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         )
     given = {option.field: getattr(options, option.field) for option in CONFIG_OPTIONS}
     given |= {"name": "backtest", "symbol": symbol, "initial_capital": options.capital}
+    given["timeframe"] = options.timeframe or timeframe
     try:
         config = BotConfigIn(**given).model_dump()
         seconds = Timeframe(config["timeframe"]).seconds

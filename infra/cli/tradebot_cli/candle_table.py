@@ -1,10 +1,12 @@
 """Candles from a CSV as whole columns: a year of minutes in about a second. Where anything is odd, it says nothing.
 
-Then `candle_rows` reads the file again and says what is wrong and where.
+Then `candle_rows` reads the file again and says what is wrong and where. A price of more than fifteen digits, which no
+exchange writes, is rounded to them here.
 """
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,9 +44,13 @@ class Table:
 def read_table(path: Path) -> Table | None:
     """Return the columns of a file in which every line is a sound candle, or None."""
     try:
-        frame = _read_frame(path)
-        times = None if frame is None else _times(frame[0])
-    except (ValueError, OverflowError, LineError):  # pandas' parser errors are ValueErrors
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "inf" among whole numbers is a warning to pandas
+            frame = _read_frame(path)
+            times = None if frame is None else _times(frame[0])
+    except UnicodeDecodeError:  # a ValueError, but nothing that another reader could mend
+        raise
+    except (ValueError, OverflowError, LineError, Warning):  # pandas' parser errors are ValueErrors
         return None
     if frame is None or times is None:
         return None

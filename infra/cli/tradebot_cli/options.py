@@ -37,7 +37,9 @@ class ConfigOption:
 
     @property
     def default(self) -> Any:
-        """Return the API's default."""
+        """Return the API's default; the timeframe is the file's own."""
+        if self.field == "timeframe":
+            return None
         field = BotConfigIn.model_fields[self.field]
         return CONFIG_IN_EXAMPLE[self.field] if field.is_required() else field.default
 
@@ -54,7 +56,7 @@ LEFT_OUT: Final = {
 }
 _STRATEGY: Final = (
     ConfigOption("strategy", "simple, ema or custom", kind="text"),
-    ConfigOption("timeframe", "candles to trade on; a file of shorter ones is joined", kind="text"),
+    ConfigOption("timeframe", "candles to trade on, joined from shorter ones (default: the file's own)", kind="text"),
     ConfigOption("position_type", "spot or futures", flag="market", kind="text"),
     ConfigOption("ema_fast", "period of the fast average", kind="whole"),
     ConfigOption("ema_slow", "period of the slow average", kind="whole"),

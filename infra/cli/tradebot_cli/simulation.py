@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tradebot.engine.backtest import BacktestOutput, simulate
+from tradebot.engine.backtest import BacktestOutput
 from tradebot.engine.candles import from_ms, to_ms
+from tradebot.engine.simulate import simulate
 from tradebot.engine.statistics.report import Report, report_of, start_curve
 from tradebot_cli.errors import CommandError, ExitCode
 
