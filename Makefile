@@ -92,6 +92,10 @@ validate: $(SAM_STAMP) ## Lint both templates as SAM and CloudFormation do
 .PHONY: check
 check: lint validate test ## Everything that CI runs
 
+.PHONY: golden
+golden: $(STAMP) ## Rewrite the golden results on purpose, and show what changed
+	@$(BIN)/python -m tests.golden.results
+
 .PHONY: bench
 bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to docs/figures.md
 	@$(BIN)/python -m tests.bench
