@@ -17,6 +17,8 @@ RIGHT: Final = 12
 TOP: Final = 10
 BOTTOM: Final = 26
 _LANE_PIXELS: Final = 13
+#: Room that the last label of the time axis needs.
+_LABEL_PIXELS: Final = 100
 
 
 @dataclass(slots=True)
@@ -70,12 +72,15 @@ class Chart:
             self.parts.append(
                 f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label_of(value)}</text>'
             )
-        bottom = self.height - BOTTOM
+        bottom, x = self.height - BOTTOM, 0.0
         for at, label in time_ticks(self.start_ms, self.end_ms, most=12):
-            x = self.x(at)
+            x, before = self.x(at), x
             anchor = "end" if x > WIDTH - 40 else "start" if x < LEFT + 20 else "middle"
             self.parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
-            self.parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="{anchor}">{label}</text>')
+            if anchor != "end" or x - before > _LABEL_PIXELS:
+                self.parts.append(
+                    f'<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="{anchor}">{label}</text>'
+                )
 
     def mark(self, shape: str, at_ms: int, value: float, style: str, title: str) -> None:
         """Draw one mark that says what it is when it is pointed at."""

@@ -82,8 +82,11 @@ class EquityCurve:
             stop = bisect_left(open_time_ms, (number + 1) * DAY_MS, start)
             times, values = open_time_ms[start:stop], equity[start:stop]
             self._take_day(number, values[-1])
-            if max(values) < self._peak:  # most days of most curves, and no need to look at each close
-                self._lower_trough(times, values)
+            highest, lowest = max(values), min(values)
+            if highest < self._peak:  # most days of most curves, and no need to look at each close
+                self._lower_trough(times, values, lowest)
+            elif self._trough == self._peak == lowest == highest:  # nothing happened
+                self._peak_at_ms = self._trough_at_ms = self._close_of(times[-1])
             else:
                 self._take_closes(times, values)
             start = stop
@@ -123,8 +126,7 @@ class EquityCurve:
         else:
             self.days.append(Day(number, self.days[-1].end if self.days else self.initial, end))
 
-    def _lower_trough(self, times: Sequence[int], values: Sequence[int]) -> None:
-        low = min(values)
+    def _lower_trough(self, times: Sequence[int], values: Sequence[int], low: int) -> None:
         if low < self._trough:
             self._trough, self._trough_at_ms = low, self._close_of(times[_index(values, low)])
 
