@@ -1,4 +1,27 @@
-"""The backtest: the bot's decisions over an array of candles, with the fills that the rules simulate."""
+"""The backtest: the bot's decisions over an array of candles, with the fills that the rules simulate.
+
+This is the reference. A compiled engine has to give the same bytes, so everything that could round is written down:
+
+- Units (`Units.of`). Price: 10**-P quote, P = the finer of the candles' decimals and the tick's. Quantity: 10**-8 base.
+  Money: 10**-M quote, M = max(8, P + the step's decimals), at most 12. All amounts are whole numbers of their unit, so
+  sums and lot x price are exact; `equity` and every column fit 64 bits or the run is refused, products take 128.
+- Indicators are IEEE doubles without fused operations. A close is the correctly rounded quotient close / 10**P.
+  EMA: seed (x1 + ... + xn, left to right) / n; then (x - e) * k + e with k = 2 / (n + 1).
+  RSI: change = x - before; rise = change if > 0 else 0, fall = -change if not > 0; the first n are summed in order and
+  divided by n, then g = (g * (n - 1) + rise) / n, l alike; 50 where g + l == 0, else 100 * (g / (g + l)).
+  A value that does not exist yet is NaN, so that no cross sees it.
+- Levels, in ticks of a price of `t` units a tick: ceil(x * (1e6 - p) / (1e6 * t)) below the entry and
+  floor(x * (1e6 + p) / (1e6 * t)) above, always towards the entry (`levels`). A buy at market fills at ceil(x * (1e6 + s) / (1e6 * t)), a sale at
+  floor(x * (1e6 - s) / (1e6 * t)). Liquidation: the exact quotient with W unrounded, towards the entry.
+- Size: min(wanted, 0.99 * free [* 1e6 / (1e6 + leverage * taker)]) * leverage / close, floored to the step, never above
+  max_qty; nothing is rounded in between. free = starting balance + what the bot did to the quote account.
+- Fees: ceil(value * rate) at 1e-8. A spot entry's is ceil(quantity * taker) at 1e-8 base, worth ceil(that * price) at
+  1e-8 quote. Funding: floor(-side * quantity * price * rate) at 1e-8. Margin lost: ceil(cost / leverage) at 1e-8.
+- Limits: (equity - base) * 1e6 <= -base * loss, >= base * target.
+- Times are milliseconds since 1970. What happens at an open carries the open time, in a range the close time less 1.
+
+All quotients are of integers; floor and ceil are towards minus and plus infinity.
+"""
 
 from __future__ import annotations
 

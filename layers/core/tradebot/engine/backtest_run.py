@@ -21,7 +21,7 @@ from tradebot.engine.paper_desk import exit_fill, market_fill, simulated_executi
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import decide_entry, drop_entry
 from tradebot.errors import InvalidInputError
-from tradebot.strategy.interface import signals_of
+from tradebot.strategy.interface import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT, signals_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -56,6 +56,8 @@ class Run:
         self.last_open_ms = -1 if memory.last_open_at is None else to_ms(memory.last_open_at)
         self.last_close: int | None = None if memory.last_close is None else self.units.price_units(memory.last_close)
         self.next_stamp_ms = NEVER_MS
+        #: Signals that can change anything: a flat bot hears entries, one that holds hears the exit of its side.
+        self.audible = LONG_ENTRY | SHORT_ENTRY
         self.day_end_ms = -1
         if memory.day is not None:
             self._know_day()
@@ -119,6 +121,7 @@ class Run:
         position = self.memory.position
         assert position is not None
         self.holding = Holding.of(position, self.setup, self.units)
+        self.audible = LONG_EXIT if self.holding.is_long else SHORT_EXIT
         if self.funding is not None:
             self.next_stamp_ms = self.funding.first_from(from_stamp_ms).at_ms
 
@@ -209,6 +212,7 @@ class Run:
 
     def _released(self) -> None:
         self.holding = None
+        self.audible = LONG_ENTRY | SHORT_ENTRY
         self.next_stamp_ms = NEVER_MS
         self.balance = self.units.money_units(self.memory.balance)
 
@@ -312,7 +316,7 @@ class Run:
             limit = limit_reached(equity, self.base, self.parameters)
         if holding is not None:
             level = holding.passed_at(close)
-        if code or limit is not None or level is not None or is_after_gap:
+        if code & self.audible or limit is not None or level is not None or is_after_gap:
             self._decide(code, level=level, limit=limit, is_after_gap=is_after_gap)
 
     def _decide(self, code: int, *, level: ExitReason | None, limit: ExitReason | None, is_after_gap: bool) -> None:
