@@ -100,6 +100,18 @@ golden: $(STAMP) ## Rewrite the golden results on purpose, and show what changed
 bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to docs/figures.md
 	@$(BIN)/python -m tests.bench
 
+.PHONY: bench-engine
+bench-engine: $(STAMP) ## Measure the backtest engine by itself, into docs/figures-engine.md
+	@$(BIN)/python -m tests.bench.engine
+
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## Measure it against other engines, which get an environment of their own (.venv-peers)
+	@$(BIN)/python -m tests.bench.engine_peers
+
+.PHONY: fuzz-engine
+fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
+	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py
+
 #: Deploying
 .PHONY: build
 build: $(SAM_STAMP) ## Build the functions and layers for Lambda (needs a Python 3.13 and says so)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.engine import backtest
 from tradebot.engine.kernel.run import simulate_compiled
 
 if TYPE_CHECKING:
@@ -18,4 +17,9 @@ def simulate(
     setup: BacktestSetup, candles: CandleArray, state: BacktestState | None = None
 ) -> tuple[BacktestState, BacktestOutput]:
     """Run the candles, the next ones after `state`; see `backtest.simulate`, whose bytes this gives."""
-    return simulate_compiled(setup, candles, state) or backtest.simulate(setup, candles, state)
+    done = simulate_compiled(setup, candles, state)
+    if done is None:
+        from tradebot.engine import backtest  # noqa: PLC0415  # a cold function with a kernel does without
+
+        return backtest.simulate(setup, candles, state)
+    return done
