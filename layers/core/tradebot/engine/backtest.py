@@ -10,8 +10,8 @@ This is the reference. A compiled engine has to give the same bytes, so everythi
   RSI: change = x - before; rise = change if > 0 else 0, fall = -change if not > 0; the first n are summed in order and
   divided by n, then g = (g * (n - 1) + rise) / n, l alike; 50 where g + l == 0, else 100 * (g / (g + l)).
   A value that does not exist yet is NaN, so that no cross sees it.
-- Levels, in ticks of a price of `t` units a tick: ceil(x * (1e6 - p) / (1e6 * t)) below the entry and
-  floor(x * (1e6 + p) / (1e6 * t)) above, always towards the entry (`levels`). A buy at market fills at ceil(x * (1e6 + s) / (1e6 * t)), a sale at
+- Levels, in ticks of a price of `t` units a tick, towards the entry (`levels`): ceil(x * (1e6 - p) / (1e6 * t)) below
+  it and floor(x * (1e6 + p) / (1e6 * t)) above. A buy at market fills at ceil(x * (1e6 + s) / (1e6 * t)), a sale at
   floor(x * (1e6 - s) / (1e6 * t)). Liquidation: the exact quotient with W unrounded, towards the entry.
 - Size: min(wanted, 0.99 * free [* 1e6 / (1e6 + leverage * taker)]) * leverage / close, floored to the step, never above
   max_qty; nothing is rounded in between. free = starting balance + what the bot did to the quote account.
