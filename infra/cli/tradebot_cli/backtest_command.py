@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tradebot.domain.timeframe import Timeframe
 from tradebot.errors import InvalidInputError
 from tradebot_cli.backtest_setup import plan_of, setup_of
-from tradebot_cli.candle_file import CandleFile, read_candles
 from tradebot_cli.csv_output import write_days, write_trades
 from tradebot_cli.errors import CommandError, ExitCode
 from tradebot_cli.resample import resample
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tradebot_cli.candle_file import CandleFile
     from tradebot_cli.simulation import Result
 
 
@@ -32,6 +32,8 @@ def backtest(options: argparse.Namespace) -> None:
     plan_of(options, Timeframe.M1)  # what is wrong with the options is said before a long file is read
     _require_writable(options)
     with _progress(options, f"Reading {options.candles[0].name}", None):
+        from tradebot_cli.candle_file import read_candles  # noqa: PLC0415  # pandas: half a second for a wrong option
+
         read = read_candles(options.candles, heal=options.heal)
         plan = plan_of(options, read.candles.timeframe)
         joined = resample(read.candles, plan.parameters.timeframe)

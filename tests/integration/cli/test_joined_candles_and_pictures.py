@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.integration.cli.market import minutes as minutes_csv
 from tradebot.domain.timeframe import Timeframe
 from tradebot.engine.candles import CandleArray, from_ms, to_ms
+from tradebot_cli.backtest_setup import plan_of, setup_of
+from tradebot_cli.candle_file import read_candles
 from tradebot_cli.errors import CommandError
+from tradebot_cli.options import add_arguments
 from tradebot_cli.plot.axis import time_ticks, value_ticks
 from tradebot_cli.plot.picture import band
+from tradebot_cli.plot.stops import stop_lines
 from tradebot_cli.resample import resample
+from tradebot_cli.simulation import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MINUTE_MS = 60_000
 START = to_ms(datetime(2023, 12, 30, 21, 7, tzinfo=UTC))  # a Saturday, two days before a week, a month and a year
@@ -82,3 +93,31 @@ def test_a_time_axis_has_a_few_times_in_order_within_its_range(start: int, span:
 def test_a_year_is_labelled_by_its_months() -> None:
     start, end = to_ms(datetime(2023, 1, 1, tzinfo=UTC)), to_ms(datetime(2024, 1, 1, tzinfo=UTC))
     assert [label for _, label in time_ticks(start, end, 8)][:3] == ["Jan 2023", "Mar 2023", "May 2023"]
+
+
+@pytest.mark.parametrize("trailing", [True, False])
+@pytest.mark.parametrize("market", ["spot", "futures"])
+def test_the_stop_that_is_drawn_is_the_one_that_was_hit(market: str, trailing: bool, tmp_path: Path) -> None:
+    """A stop fills at its level less slippage, or at the open of a candle that begins beyond it."""
+    path = tmp_path / "BTCUSDT-1m.csv"
+    path.write_text("\n".join(minutes_csv(4_000)))
+    arguments = [str(path), "--strategy", "ema", "--market", market, "--leverage", "2", "--slippage-bps", "0"]
+    arguments += ["--position-size-perc", "20", "--stop-loss-perc", "0.4" if trailing else "0.12"]
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    options = parser.parse_args([*arguments, *(["--trailing-stop", "--trailing-stop-perc", "0.3"] if trailing else [])])
+    candles = read_candles(options.candles).candles
+    plan = plan_of(options, "1m")
+    result = run(setup_of(options, plan, candles)[0], candles, lambda _done: None)
+    exits = [trade for trade in result.output.trades if trade.leg == "exit"]
+    opens = dict(zip(candles.open_time_ms, candles.open, strict=True))
+    tick, stopped = float(result.setup.rules.tick_size), 0
+    for trade, line in zip(exits, stop_lines(result), strict=False):
+        if trade.reason not in {"stop_loss", "trailing_stop"}:
+            continue
+        stopped += 1
+        assert trade.reason == ("stop_loss" if not trailing else "trailing_stop")
+        filled, level = float(trade.price), line.level[-1]
+        gapped = abs(filled - opens[trade.candle_ms] / 100) <= tick
+        assert gapped or abs(filled - level) < 1e-9, (trade, level)
+    assert stopped > 5
