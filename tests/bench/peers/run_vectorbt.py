@@ -10,6 +10,7 @@ import pandas as pd
 import vectorbt as vbt
 from serving import CAPITAL, FAST, FEE, OVERBOUGHT, RSI, SIZE, SLOW, TARGET, TRAILING, WARM_UP, columns, serve
 from vectorbt.generic import dispatch
+from vectorbt.portfolio.enums import TradeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,9 @@ def prepare(path: str, count: int) -> Callable[[], tuple[int, float]]:
         equity = folio.value().to_numpy()
         trades = folio.trades.records_arr
         daily = equity[1439::1440]
-        return len(trades), float(equity[-1]) if len(daily) >= 0 else 0.0
+        assert len(daily) == count // 1_440
+        # Its records hold a position that is still open, too.
+        return int((trades["status"] == TradeStatus.Closed).sum()), float(equity[-1])
 
     return run
 
