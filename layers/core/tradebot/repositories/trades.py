@@ -25,7 +25,7 @@ _PAIR = func.split_part(Trade.symbol, "_", 1)
 _ASSET = Trade.commission_asset
 _IS_QUOTE = func.right(_PAIR, func.length(_ASSET)) == _ASSET
 _IS_BASE = func.left(_PAIR, func.length(_ASSET)) == _ASSET
-_EIGHT_DECIMALS = literal_column("1e8::numeric")
+_EIGHT_DECIMALS: ColumnElement[Decimal] = literal_column("1e8::numeric")
 #: A commission in quote or base has a value in quote, rounded to eight decimals against us as the bot's own books have
 #: it; one in another asset (BNB) is told in that asset.
 _FEE_IN_QUOTE: ColumnElement[Decimal] = case(
