@@ -88,6 +88,7 @@ def setup_of(options: argparse.Namespace, plan: Plan, candles: CandleArray) -> t
             bracket=MarginBracket(
                 maintenance_ppm=_ppm(options.maintenance_perc * 100, "--maintenance-perc"),
                 maintenance_amount=options.maintenance_amount,
+                notional_cap=options.notional_cap,
             ),
             funding=read_funding(options.funding) if options.funding else (),
             warm_up=options.warm_up,

@@ -170,6 +170,9 @@ def _add_market(group: argparse._ArgumentGroup) -> None:
         help="maintenance amount of the bracket (default 0)",
     )
     group.add_argument(
+        "--notional-cap", type=decimal, metavar="X", help="greatest notional of the bracket (default: not limited)"
+    )
+    group.add_argument(
         "--funding",
         type=Path,
         metavar="FUNDING.csv",

@@ -157,6 +157,12 @@ def test_funding_history_is_used_and_the_rest_is_assumed_and_said(
     assert abs(Decimal(known["total_funding"])) > abs(Decimal(assumed["total_funding"]))
 
 
+def test_entries_beyond_the_brackets_notional_are_skipped(tradebot: Command, walk_csv: Path, tmp_path: Path) -> None:
+    report, trades = run_all(tradebot, tmp_path, walk_csv, *FUTURES, "--notional-cap", "1000")
+    assert not trades
+    assert report["skipped_entries"] == {"beyond_bracket": report["entry_signals"]}
+
+
 def test_gaps_are_refused_and_with_heal_counted_and_said(tradebot: Command, walk_csv: Path, tmp_path: Path) -> None:
     lines = walk_csv.read_text().splitlines()
     path = tmp_path / "BTCUSDT-1m.csv"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from array import array
+from dataclasses import fields
 from decimal import Decimal
 from itertools import pairwise
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.engine.desk import CONFIG, RULES
 from tradebot.domain.timeframe import Timeframe
-from tradebot.engine.backtest import BacktestOutput, BacktestSetup, simulate
+from tradebot.engine.backtest import BacktestOutput, BacktestSetup, TradeColumns, simulate
 from tradebot.engine.candles import CandleArray
 from tradebot.engine.parameters import FeeRates, resolve_parameters
 from tradebot.engine.statistics.report import Report, build_report, report_of, start_curve
@@ -227,3 +228,34 @@ def test_profit_factor_and_expectancy_follow_their_definitions() -> None:
     assert float(expectancy(trips) or 0) == pytest.approx(by_rates)
     assert expectancy_per_loss(trips) == pytest.approx(by_rates / mean_loss)
     assert profit_factor(trips) == report.profit_factor == pytest.approx(trips.gross_profit / -trips.gross_loss)
+
+
+def test_a_round_trip_that_ends_where_it_began_is_neither_won_nor_lost() -> None:
+    trades = TradeColumns(setup_with().units)
+    for number, realized in enumerate((500, 0, -200)):
+        for leg, result in ((0, 0), (1, realized)):
+            row = {
+                "at_ms": START_MS + (2 * number + leg) * MINUTE_MS,
+                "leg": leg,
+                "reason": leg,
+                "realized_pnl": result,
+            }
+            for column in fields(TradeColumns)[1:]:
+                getattr(trades, column.name).append(row.get(column.name, 1))
+    trips = read_round_trips(trades)
+    assert (trips.count, trips.wins, trips.losses) == (3, 1, 1)
+    assert (trips.gross_profit, trips.gross_loss, trips.best, trips.worst) == (500, -200, 500, -200)
+    assert trips.holding_ms == [MINUTE_MS] * 3
+
+
+def test_funding_stands_apart_from_fees() -> None:
+    futures = setup_with(position_type="futures", leverage=3)
+    _, output, report = run(futures, market(wave(1_200, 2_000_000 // 50)))
+    held = report.open_position
+    assert report.total_funding != 0
+    assert report.funding_assumed > 0
+    assert report.total_fees == sum((trade.fee for trade in output.trades), Decimal(0))
+    paid = sum((trade.funding for trade in output.trades), Decimal(0))
+    assert report.total_funding == paid + (held.funding if held else 0)
+    marked = held.unrealized_pnl - held.entry_fee + held.funding if held else 0
+    assert report.final_capital == 10_000 + report.realized_pnl + marked
