@@ -49,7 +49,7 @@ def random_case(seed: int, *, count: int | None = None) -> Case:
         step_size=Decimal(step),
         min_qty=Decimal(step) * dice.choice([1, 1, 5]),
         max_qty=Decimal(dice.choice(["9000", "9000", "9000", "0.5" if step != "1" else "3"])),
-        min_notional=Decimal(dice.choice(["5", "10", "1", "100"])),
+        min_notional=Decimal(dice.choice(["5", "10", "1", "100", "24.6"])),
     )
     candles = random_candles(dice, timeframe, decimals, price, count or dice.randrange(2, 700))
     return Case(random_setup(dice, timeframe, rules, decimals, candles), candles)

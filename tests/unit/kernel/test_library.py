@@ -90,7 +90,11 @@ def test_indicators_and_signals_are_the_strategies_own_to_the_bit(
     loaded = library.kernel()
     assert loaded is not None
     loaded.tradebot_kernel_signals(
-        ctypes.byref(block.indicators), ctypes.c_void_p(closes.buffer_info()[0]), ctypes.c_int64(len(closes)), said
+        ctypes.byref(block.indicators),
+        ctypes.c_void_p(case.candles.close.buffer_info()[0]),
+        ctypes.c_int64(10**case.candles.price_decimals),
+        ctypes.c_int64(len(closes)),
+        said,
     )
     assert list(said) == list(codes)
     # Fed as the state after: equal bits, for NaN and -0.0 would show.

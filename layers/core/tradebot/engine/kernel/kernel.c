@@ -260,15 +260,10 @@ static void trade(Run *run, const Input *input, int64_t count, const uint8_t *co
     }
 }
 
-/* Prices as floats, and as whole numbers that stay exact as floats and within 64 bits as price units. */
-static int to_floats(const Input *input, int64_t count, int64_t factor, double scale, double *closes) {
-    int64_t bits = 0, ignored;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = input->next + i, close = input->close[at];
-        bits |= input->open[at] | input->high[at] | input->low[at] | close;
-        closes[i] = (double)close / scale;
-    }
-    return (uint64_t)bits < (uint64_t)1 << 53 && !__builtin_mul_overflow(bits, factor, &ignored);
+/* Whether all are exact as floats, and as price units within 64 bits. */
+static int fit(const Prices *prices, int64_t factor) {
+    int64_t ignored;
+    return (uint64_t)prices->bits < (uint64_t)1 << 53 && !__builtin_mul_overflow(prices->bits, factor, &ignored);
 }
 
 static int has_room(const Output *output) {
@@ -279,7 +274,6 @@ static int has_room(const Output *output) {
 
 EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *input, Output *output) {
     Run run = {.setup = setup, .input = input, .state = state, .output = output};
-    double closes[BLOCK];
     uint8_t codes[BLOCK];
     run.day_end_ms = INT64_MIN;
     /* Short signals are not heard on spot. */
@@ -292,8 +286,14 @@ EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *inpu
         if (count > BLOCK) count = BLOCK;
         if (state->warm_up_left > 0 && count > state->warm_up_left) count = state->warm_up_left;
         if (!has_room(output)) return FULL;
-        if (!to_floats(input, count, setup->candle_factor, (double)setup->candle_scale, closes)) return DECLINED;
-        feed_block(&state->indicators, closes, count, codes);
+        Prices prices = {input->open + input->next,
+                         input->high + input->next,
+                         input->low + input->next,
+                         input->close + input->next,
+                         (double)setup->candle_scale,
+                         0};
+        feed_block(&state->indicators, &prices, count, codes);
+        if (!fit(&prices, setup->candle_factor)) return DECLINED;
         if (state->warm_up_left > 0)
             warm_up(&run, input, count, setup->candle_factor);
         else
@@ -317,6 +317,8 @@ EXPORT int64_t tradebot_kernel_size(int64_t block) {
 EXPORT const char *tradebot_kernel_sources(void) { return SOURCE_DIGEST; }
 
 /* Feed closes into indicators alone: what the tests hold against tradebot.strategy. */
-EXPORT void tradebot_kernel_signals(Indicators *indicators, const double *closes, int64_t count, uint8_t *codes) {
-    feed_block(indicators, closes, count, codes);
+EXPORT void tradebot_kernel_signals(
+    Indicators *indicators, const int64_t *closes, int64_t scale, int64_t count, uint8_t *codes) {
+    Prices prices = {closes, closes, closes, closes, (double)scale, 0};
+    feed_block(indicators, &prices, count, codes);
 }

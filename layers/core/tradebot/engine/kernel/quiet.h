@@ -68,11 +68,14 @@ static inline __attribute__((always_inline)) int64_t pass_held(Run *run, Stretch
     int64_t barrier = run->has_liquidation ? nearer(side, run->stop, run->liquidation) : run->stop;
     int64_t expected = run->state->last_close_ms, i = stretch.begin;
     int32_t unfit = 0;
+    const int64_t *times = input->open_time_ms, *opens = input->open, *highs = input->high, *lows = input->low;
+    const int64_t *closes = input->close;
+    const uint8_t *codes = stretch.codes - stretch.origin;
+    const uint32_t heard = run->heard;
     for (; i < stretch.end; i++) {
-        if (input->open_time_ms[i] != expected || expected >= day_end || next_stamp < expected + length) break;
-        if (stretch.codes[i - stretch.origin] & run->heard) break;
-        int64_t open = input->open[i] * factor, high = input->high[i] * factor;
-        int64_t low = input->low[i] * factor, close = input->close[i] * factor;
+        if (times[i] != expected || expected >= day_end || next_stamp < expected + length) break;
+        if (codes[i] & heard) break;
+        int64_t open = opens[i] * factor, high = highs[i] * factor, low = lows[i] * factor, close = closes[i] * factor;
         int64_t against = side > 0 ? low : high, favour = side > 0 ? high : low;
         if (is_beyond(side, open, barrier) | is_beyond(side, against, barrier)) break;
         if (is_beyond(-side, open, take_profit) | is_beyond(-side, favour, take_profit)) break;

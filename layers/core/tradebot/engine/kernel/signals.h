@@ -76,13 +76,31 @@ static inline int is_seeded(const Indicators *now) {
     return now->fast.has_value && now->slow.has_value && now->rsi.has_previous && rsi_exists(&now->rsi);
 }
 
-static void ema_block_seeded(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
+/* A block of candles in the integers that they came in; `scale` of them are one quote. `bits` gathers every bit of every
+   price: they are read while the averages wait for one another, and warm for the loop that follows. */
+typedef struct {
+    const int64_t *open;
+    const int64_t *high;
+    const int64_t *low;
+    const int64_t *close;
+    double scale;
+    int64_t bits;
+} Prices;
+
+static inline double next_close(Prices *prices, int64_t i) {
+    int64_t close = prices->close[i];
+    prices->bits |= prices->open[i] | prices->high[i] | prices->low[i] | close;
+    return (double)close / prices->scale;
+}
+
+static void ema_block_seeded(Indicators *state, Prices *given, int64_t begin, int64_t count, uint8_t *signals) {
+    Prices prices = *given;
     double fast = state->fast.value, slow = state->slow.value, previous = state->rsi.previous;
     double gain = state->rsi.gain, loss = state->rsi.loss;
     const double fast_smoothing = ema_smoothing(&state->fast), slow_smoothing = ema_smoothing(&state->slow);
     const double n = (double)state->rsi.period, rest = (double)(state->rsi.period - 1);
-    for (int64_t i = 0; i < count; i++) {
-        double close = closes[i], fast_before = fast, slow_before = slow;
+    for (int64_t i = begin; i < count; i++) {
+        double close = next_close(&prices, i), fast_before = fast, slow_before = slow;
         fast = (close - fast) * fast_smoothing + fast;
         slow = (close - slow) * slow_smoothing + slow;
         double change = close - previous;
@@ -98,6 +116,7 @@ static void ema_block_seeded(Indicators *state, const double *closes, int64_t co
         }
         signals[i] = (uint8_t)said;
     }
+    given->bits = prices.bits;
     state->fast.value = fast;
     state->slow.value = slow;
     state->rsi.previous = previous;
@@ -106,17 +125,18 @@ static void ema_block_seeded(Indicators *state, const double *closes, int64_t co
 }
 
 /* Feed `count` closes; `signals` takes one byte each. */
-static void feed_block(Indicators *state, const double *closes, int64_t count, uint8_t *signals) {
+static void feed_block(Indicators *state, Prices *prices, int64_t count, uint8_t *signals) {
     const double fast_smoothing = ema_smoothing(&state->fast);
     if (state->strategy == STRATEGY_EMA) {
         const double slow_smoothing = ema_smoothing(&state->slow);
         int64_t i = 0;
         for (; i < count && !is_seeded(state); i++)
-            signals[i] = (uint8_t)ema_signals(state, fast_smoothing, slow_smoothing, closes[i]);
-        ema_block_seeded(state, closes + i, count - i, signals + i);
+            signals[i] = (uint8_t)ema_signals(state, fast_smoothing, slow_smoothing, next_close(prices, i));
+        ema_block_seeded(state, prices, i, count, signals);
         return;
     }
-    for (int64_t i = 0; i < count; i++) signals[i] = (uint8_t)simple_signals(state, fast_smoothing, closes[i]);
+    for (int64_t i = 0; i < count; i++) 
+        signals[i] = (uint8_t)simple_signals(state, fast_smoothing, next_close(prices, i));
 }
 
 #endif
