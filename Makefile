@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.environment
 STAMP := $(VENV)/.installed
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
@@ -19,7 +20,7 @@ help: ## List the targets
 .PHONY: install
 install: $(STAMP) ## Install what the project needs into .venv (every other target does so by itself)
 
-$(STAMP): requirements.lock pyproject.toml infra/tools/uv.txt
+$(ENVIRONMENT): requirements.lock pyproject.toml infra/tools/uv.txt
 	@echo "Installing into $(VENV) (once; about a minute on a slow network) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "TradeBot needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test ! -L $(VENV) || { echo "$(VENV) is a link to another checkout's environment, which this would empty. Remove the link."; exit 1; }
@@ -27,6 +28,11 @@ $(STAMP): requirements.lock pyproject.toml infra/tools/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/tools/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The compiled engine of this machine; where there is no compiler for it, the plain one serves.
+$(STAMP): $(ENVIRONMENT) infra/build/kernel.py $(wildcard layers/core/tradebot/engine/kernel/*.[ch])
+	@$(BIN)/python -m infra.build.kernel
 	@touch $@
 
 $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
@@ -37,7 +43,7 @@ $(SAM_STAMP): infra/tools/sam.txt $(STAMP)
 
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and pin them with their hashes
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --extra local --extra cli --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m infra.build.layer_requirements
 
 #: Running on this machine
@@ -87,9 +93,25 @@ validate: $(SAM_STAMP) ## Lint both templates as SAM and CloudFormation do
 .PHONY: check
 check: lint validate test ## Everything that CI runs
 
+.PHONY: golden
+golden: $(STAMP) ## Rewrite the golden results on purpose, and show what changed
+	@$(BIN)/python -m tests.golden.results
+
 .PHONY: bench
 bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to docs/figures.md
 	@$(BIN)/python -m tests.bench
+
+.PHONY: bench-engine
+bench-engine: $(STAMP) ## Measure the backtest engine by itself, into docs/figures-engine.md
+	@$(BIN)/python -m tests.bench.engine
+
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## Measure it against other engines, which get an environment of their own (.venv-peers)
+	@$(BIN)/python -m tests.bench.engine_peers
+
+.PHONY: fuzz-engine
+fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
+	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py
 
 #: Deploying
 .PHONY: build

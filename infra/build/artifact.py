@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
+from infra.build.kernel import KERNEL, LAMBDA, compile_kernel
 from infra.build.layers import LAYERS, Layer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,8 @@ PLATFORMS = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34
 LAYER_HOME, FUNCTION_HOME = "/opt", "/var/task"
 #: Nothing of these is read by a running program.
 NOT_SHIPPED = ("*.c", "*.h", "*.pxd", "*.pyi", "*.pyx", "py.typed")
+#: The kernel of the machine that builds; the artifact gets that of its own processor.
+NATIVE = "_kernel.*.so"
 
 
 def main(arguments: list[str]) -> int:
@@ -41,8 +44,10 @@ def main(arguments: list[str]) -> int:
             shutil.copytree(".", artifacts, dirs_exist_ok=True, ignore=ignored)
             compile_tree(artifacts, home=FUNCTION_HOME)
         case ["package", name]:
-            ignored = shutil.ignore_patterns("__pycache__", *NOT_SHIPPED)
-            shutil.copytree(name, artifacts / "python" / name, ignore=ignored)
+            ignored = shutil.ignore_patterns("__pycache__", NATIVE, *NOT_SHIPPED)
+            package = artifacts / "python" / name
+            shutil.copytree(name, package, ignore=ignored)
+            compile_kernel(LAMBDA[os.environ.get("ARCH", "arm64")], package / KERNEL)
             compile_tree(artifacts, home=LAYER_HOME)
         case ["layer", name]:
             install(Path("requirements.txt"), artifacts / "python", architecture=os.environ.get("ARCH", "arm64"))

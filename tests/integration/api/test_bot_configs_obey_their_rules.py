@@ -55,7 +55,12 @@ def test_what_is_not_given_has_its_default(alice: Client) -> None:
         "auto_transfer_funds": False,
         "created_at": made["created_at"],
         "updated_at": made["created_at"],
-        "warnings": ["Without an API key the bot trades on paper, which is not available yet: it cannot be started."],
+        "warnings": [
+            (
+                "Without an API key the bot trades on paper: by public candles, with simulated fills. It needs an "
+                "initial capital for that."
+            )
+        ],
     }
 
 

@@ -75,11 +75,22 @@ def test_a_start_whose_rule_cannot_be_enabled_succeeds_when_repeated(
     assert cloud.rule_is_enabled()
 
 
-def test_a_bot_without_a_key_would_trade_on_paper_which_is_not_there_yet(alice: Client, cloud: Cloud) -> None:
-    bot_id = new_bot(alice)
+def test_a_bot_without_a_key_starts_on_paper(alice: Client, cloud: Cloud) -> None:
+    bot_id = new_bot(alice, initial_capital="1000")
+    cloud.invocations.clear()
+    answer = start(alice, bot_id)
+    assert (answer.status, answer.json["status"]) == (200, "starting")
+    assert cloud.rule_is_enabled()
+    assert cloud.invocations == [], "there is no key that could be checked"
+
+
+def test_a_bot_on_paper_needs_an_initial_capital(alice: Client, cloud: Cloud) -> None:
+    bot_id = new_bot(alice, initial_capital=None)
     problem = start(alice, bot_id).problem
-    assert problem["status"] == 409
-    assert "aper trading is not available yet" in problem["detail"]
+    assert problem["status"] == 422
+    assert [(error["field"], error["rule"]) for error in problem["errors"]] == [
+        ("initial_capital", "required_on_paper")
+    ]
     assert alice.get(f"/v1/bot-states/{bot_id}").json["status"] == "stopped"
     assert not cloud.rule_is_enabled()
 

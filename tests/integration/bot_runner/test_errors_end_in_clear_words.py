@@ -59,13 +59,6 @@ def test_no_key_is_decrypted_while_nothing_has_to_be_signed(make_world: Callable
     assert world.keys.opened == 1
 
 
-def test_a_bot_without_a_key_says_so(make_world: Callable[..., World]) -> None:
-    world = make_world([10])
-    bot = world.add_bot(api_key_id=None)
-    assert world.tick(bot, 0).outcome == "error"
-    assert "has no API key" in world.state(bot).last_error_message
-
-
 def test_a_symbol_that_is_not_traded_says_so(make_world: Callable[..., World]) -> None:
     world = make_world([10, 10])
     bot = world.add_bot(symbol="NOSUCHUSDT")

@@ -27,10 +27,10 @@ from tradebot.engine.tick import (
     size_entry,
     start_memory,
 )
-from tradebot.strategy.interface import Signals
+from tradebot.strategy.interface import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT, Signals, Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tradebot.domain.order import ExitReason
     from tradebot.engine.parameters import Parameters
@@ -106,6 +106,16 @@ def candle(number: int, close: object, *, high: object = None, low: object = Non
     return Candle(minute(number), begin, top, bottom, end, Decimal(1))
 
 
+def code_of(signals: Signals) -> int:
+    """Return signals as a series carries them."""
+    return (
+        LONG_ENTRY * signals.long_entry
+        + LONG_EXIT * signals.long_exit
+        + SHORT_ENTRY * signals.short_entry
+        + SHORT_EXIT * signals.short_exit
+    )
+
+
 @dataclass(frozen=True)
 class ScriptState:
     seen: int = 0
@@ -114,11 +124,10 @@ class ScriptState:
         return {"seen": self.seen}
 
 
-class ScriptedStrategy:
+class ScriptedStrategy(Strategy):
     """Signals what the test wrote down, by the number of the candle since the start."""
 
     name = "ema"
-    reads_custom_columns = False
 
     def __init__(self, script: Mapping[int, Signals]) -> None:
         self.script = script
@@ -129,14 +138,15 @@ class ScriptedStrategy:
     def start(self, parameters: StrategyParameters) -> ScriptState:  # noqa: ARG002  the interface's signature
         return ScriptState()
 
-    def advance(
+    def run(
         self,
         state: StrategyState,
         parameters: StrategyParameters,  # noqa: ARG002  the interface's signature
-        close: float,  # noqa: ARG002  see above
-    ) -> tuple[ScriptState, Signals]:
+        closes: Sequence[float],
+    ) -> tuple[ScriptState, Sequence[int]]:
         assert isinstance(state, ScriptState)
-        return ScriptState(state.seen + 1), self.script.get(state.seen, Signals())
+        end = state.seen + len(closes)
+        return ScriptState(end), [code_of(self.script.get(n, Signals())) for n in range(state.seen, end)]
 
     def state_from_json(self, data: dict[str, Any]) -> ScriptState:
         return ScriptState(data["seen"])

@@ -12,7 +12,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradebot.strategy.indicators import Ema, Rsi, crosses_above, crosses_below
+from tradebot.strategy.indicators import NAN, Ema, Rsi, crosses_above, crosses_below
 
 CLOSES = st.lists(st.integers(1_000_00, 1_100_00).map(lambda cents: cents / 100), min_size=1, max_size=80)
 PERIODS = st.integers(2, 20)
@@ -171,6 +171,6 @@ def test_a_down_cross_was_at_or_above_and_is_below() -> None:
 def test_no_cross_exists_while_a_value_does_not() -> None:
     values = (1.0, 3.0, 1.0, 2.0)
     for missing in range(4):
-        arguments = [None if i == missing else value for i, value in enumerate(values)]
+        arguments = [NAN if i == missing else value for i, value in enumerate(values)]
         assert not crosses_above(*arguments)
         assert not crosses_below(*arguments)

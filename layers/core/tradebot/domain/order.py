@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from tradebot.domain.money import ZERO, display_price, exact
+from tradebot.domain.money import ZERO, display_price, exact, ratio
 from tradebot.errors import ConflictError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
+    from fractions import Fraction
 
 
 class Side(StrEnum):
@@ -169,7 +169,7 @@ class Execution:
     @property
     def price(self) -> Fraction:
         """Average price, exactly."""
-        return Fraction(self.quote_quantity) / Fraction(self.quantity)
+        return ratio(self.quote_quantity, self.quantity)
 
     @property
     def average_price(self) -> Decimal:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from tradebot.domain.money import display_price
+from tradebot.domain.money import ZERO, display_price, ratio
 from tradebot.domain.order import ExitReason, Side
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
+    from fractions import Fraction
 
 
 class PositionSide(StrEnum):
@@ -40,6 +40,16 @@ class PositionSide(StrEnum):
     def opposite(self) -> PositionSide:
         """The other side."""
         return PositionSide.SHORT if self is PositionSide.LONG else PositionSide.LONG
+
+
+_Price = TypeVar("_Price", int, "Decimal")
+
+
+def tighter_stop(side: PositionSide, stop_loss: _Price, trailing: _Price | None) -> tuple[_Price, ExitReason]:
+    """Return the stop nearer to the price and its name; where both stand on one tick it is the stop loss."""
+    if trailing is not None and side.sign * (trailing - stop_loss) > 0:
+        return trailing, ExitReason.TRAILING_STOP
+    return stop_loss, ExitReason.STOP_LOSS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +80,13 @@ class Position:
     trailing_stop_price: Decimal | None
     #: Extreme since the entry: the fill, then highs (a short: lows). `max_price_since_entry` of the state row.
     extreme_price: Decimal
+    #: Futures: settled so far and borne by no exit yet; below zero where it was paid.
+    funding: Decimal = ZERO
 
     @property
     def price(self) -> Fraction:
         """Average entry price, exactly."""
-        return Fraction(self.entry_quote) / Fraction(self.entry_quantity)
+        return ratio(self.entry_quote, self.entry_quantity)
 
     @property
     def entry_price(self) -> Decimal:
@@ -84,10 +96,7 @@ class Position:
     @property
     def stop(self) -> tuple[Decimal, ExitReason]:
         """The tighter stop and its name; where both stand on one tick it is the stop loss."""
-        trailing = self.trailing_stop_price
-        if trailing is not None and self.side.sign * (trailing - self.stop_loss_price) > 0:
-            return trailing, ExitReason.TRAILING_STOP
-        return self.stop_loss_price, ExitReason.STOP_LOSS
+        return tighter_stop(self.side, self.stop_loss_price, self.trailing_stop_price)
 
     def level_reached(self, price: Decimal) -> ExitReason | None:
         """Return why `price` ends the position, the stop before the take profit, or None where it does not."""

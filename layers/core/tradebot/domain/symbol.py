@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import exact, floor_to
+from tradebot.domain.money import floor_to, times
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -40,5 +40,4 @@ class SymbolRules:
 
     def price_of(self, ticks: int) -> Decimal:
         """Return the price that stands at `ticks`."""
-        with exact():
-            return ticks * self.tick_size
+        return times(ticks, self.tick_size)

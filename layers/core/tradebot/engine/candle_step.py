@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tradebot.domain.money import ONE_MILLION, ZERO, exact
 from tradebot.domain.order import ExitReason
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tradebot.domain.symbol import SymbolRules
     from tradebot.engine.parameters import Parameters
 
+#: Money in quote, or an integer of one money unit.
+Amount = TypeVar("Amount", int, "Decimal")
 #: A fill this much after the candle's open missed a part of its range, which then says nothing about the position.
 LATE_FILL: Final = timedelta(seconds=60)
 
@@ -73,14 +75,53 @@ def close_candle(
         memory = _test_range(memory, parameters, rules, memory.position, candle)
     was_leaving = memory.position is None or memory.pending_exit is not None
     memory, signals = feed_indicators(memory, parameters, candle)
-    memory = _test_limits(memory, parameters, rules)
-    memory = _hear(memory, parameters, signals, was_leaving=was_leaving)
+    base = memory.day_base_equity
+    memory = decide_at_close(
+        memory,
+        parameters,
+        signals,
+        level=None if memory.position is None else memory.position.level_reached(candle.close),
+        limit=None if base is None else limit_reached(equity(memory, rules, candle.close), base, parameters),
+        was_leaving=was_leaving,
+    )
     if is_after_gap:
-        memory = replace(memory, gaps=memory.gaps + 1)
-        if memory.pending_entry is not None:
-            memory = replace(memory, pending_entry=None)
-            notes.append(Note(NoteCode.GAP, f"No entry: candles are missing before {candle.open_time}."))
+        memory, said = after_gap(memory)
+        notes += said
     return memory, tuple(notes)
+
+
+def decide_at_close(
+    memory: BotMemory,
+    parameters: Parameters,
+    signals: Signals,
+    *,
+    level: ExitReason | None,
+    limit: ExitReason | None,
+    was_leaving: bool,
+) -> BotMemory:
+    """Decide what is pending after the close of `memory.last_close`, in a backtest as live.
+
+    `level`: the close lies beyond it already, so the position leaves at the next open. `limit`: the day's limit that
+    the equity at the close reaches; it is latched for the day. `was_leaving`: the bot was flat before this close, or
+    on its way out.
+    """
+    close_at, close = _last_close(memory)
+    if level is not None:
+        memory = with_exit(memory, PendingExit(level, close_at, close))
+    if memory.day_latch is None and limit is not None:
+        memory = replace(memory, day_latch=limit)
+    if memory.day_latch is not None and memory.position is not None:
+        memory = with_exit(memory, PendingExit(memory.day_latch, close_at, close))
+    return _hear(memory, parameters, signals, was_leaving=was_leaving)
+
+
+def after_gap(memory: BotMemory) -> tuple[BotMemory, tuple[Note, ...]]:
+    """Count a hole in the candles. The first candle after it may exit, not enter."""
+    memory = replace(memory, gaps=memory.gaps + 1)
+    if memory.pending_entry is None:
+        return memory, ()
+    note = Note(NoteCode.GAP, f"No entry: candles are missing before the one that closed at {memory.last_close_at}.")
+    return replace(memory, pending_entry=None), (note,)
 
 
 def _test_range(
@@ -129,21 +170,13 @@ def _rank(reason: ExitReason) -> int:
     return 1 if reason is ExitReason.MANUAL else 0
 
 
-def _test_limits(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> BotMemory:
-    """Latch the day's loss limit or target where the equity at the close reaches it, and leave the position."""
-    close_at, close = _last_close(memory)
-    base = memory.day_base_equity
-    if memory.day_latch is None and base is not None:
-        memory = replace(memory, day_latch=_limit_reached(memory, parameters, rules, base))
-    if memory.day_latch is None or memory.position is None:
-        return memory
-    return with_exit(memory, PendingExit(memory.day_latch, close_at, close))
-
-
-def _limit_reached(memory: BotMemory, parameters: Parameters, rules: SymbolRules, base: Decimal) -> ExitReason | None:
+def limit_reached(equity_now: Amount, base: Amount, parameters: Parameters) -> ExitReason | None:
+    """Return the day's limit that the equity reaches, inclusively. Both amounts in quote, or both in one money unit."""
     loss, target = parameters.max_daily_loss_ppm, parameters.daily_target_ppm
+    if loss is None and target is None:
+        return None
     with exact():
-        change = (equity(memory, rules, memory.last_close) - base) * ONE_MILLION
+        change = (equity_now - base) * ONE_MILLION
         if loss is not None and change <= -base * loss:
             return ExitReason.DAILY_LOSS
         if target is not None and change >= base * target:

@@ -6,10 +6,20 @@ At any time `BotMemory.quote_change` equals what the bot did to the account's qu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import COST_UNIT, ZERO, ceil_to, display_price, exact, fee_against_us, floor_to
+from tradebot.domain.money import (
+    COST_UNIT,
+    FEE_UNIT,
+    ZERO,
+    ceil_quotient,
+    display_price,
+    exact,
+    fee_against_us,
+    floor_quotient,
+    ratio,
+    times,
+)
 from tradebot.domain.position import Position, PositionSide
 from tradebot.engine.levels import stop_price, take_profit_price, with_extreme
 from tradebot.errors import ConflictError, InvalidInputError
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fees:
+class Fees:
     """An execution's commissions at their value in quote, by what they were paid in."""
 
     in_base: Decimal
@@ -40,15 +50,16 @@ class _Fees:
         return self.in_base + self.in_quote + self.elsewhere
 
 
-def _fees(
+def fees_of(
     execution: Execution, rules: SymbolRules, commission_prices: Mapping[str, Decimal], *, is_owned: bool
-) -> _Fees:
+) -> Fees:
+    """Return an execution's commissions; `is_owned` tells spot, where one in base is taken from the coins."""
     in_base = in_quote = elsewhere = base_quantity = ZERO
     for asset, amount in execution.commissions:
         if asset == rules.quote_asset:
             in_quote += amount
         elif asset == rules.base_asset:
-            value = fee_against_us(Fraction(amount) * execution.price)
+            value = ceil_quotient(times(amount, execution.quote_quantity), execution.quantity, FEE_UNIT)
             if is_owned:
                 base_quantity, in_base = base_quantity + amount, in_base + value
             else:
@@ -57,8 +68,8 @@ def _fees(
         elif amount:
             if asset not in commission_prices:
                 raise InvalidInputError(f"the price of {asset} in {rules.quote_asset} is needed: a commission is in it")
-            elsewhere += fee_against_us(Fraction(amount) * Fraction(commission_prices[asset]))
-    return _Fees(in_base, in_quote, elsewhere, base_quantity)
+            elsewhere += fee_against_us(times(amount, commission_prices[asset]))
+    return Fees(in_base, in_quote, elsewhere, base_quantity)
 
 
 def third_assets(execution: Execution, rules: SymbolRules) -> tuple[str, ...]:
@@ -89,7 +100,7 @@ def apply_entry(
     if held is not None and held.entry_key != entry.decision_key:
         raise ConflictError(f"the bot holds a position of {held.entry_key}; {entry.decision_key} cannot open another")
     with exact():
-        fees = _fees(execution, rules, commission_prices or {}, is_owned=not parameters.is_futures)
+        fees = fees_of(execution, rules, commission_prices or {}, is_owned=not parameters.is_futures)
         position = _entered(memory, parameters, rules, entry, execution, fees=fees)
         entered = replace(
             memory,
@@ -101,7 +112,7 @@ def apply_entry(
             trades_today=memory.trades_today + (held is None),
             pending_entry=None,
         )
-        if not _can_be_sold(position, rules, execution.price):
+        if not _can_be_sold(position, rules, execution):
             return _to_dust(entered, position)
         return entered
 
@@ -113,13 +124,13 @@ def _entered(
     entry: EntryDecision,
     execution: Execution,
     *,
-    fees: _Fees,
+    fees: Fees,
 ) -> Position:
     held, side = memory.position, entry.position_side
     quantity, cost = (held.quantity, held.cost) if held else (memory.dust, memory.dust_cost)
     entry_quantity = execution.quantity + (held.entry_quantity if held else ZERO)
     entry_quote = execution.quote_quantity + (held.entry_quote if held else ZERO)
-    price = Fraction(entry_quote) / Fraction(entry_quantity)
+    price = ratio(entry_quote, entry_quantity)
     trailing = parameters.trailing_stop_ppm
     entered = Position(
         side=side,
@@ -170,14 +181,20 @@ def apply_exit(
     if execution.quantity > position.quantity:
         raise ConflictError(f"{execution.quantity} were closed, but the bot holds {position.quantity}")
     with exact():
-        fees = _fees(execution, rules, commission_prices or {}, is_owned=position.is_owned)
+        fees = fees_of(execution, rules, commission_prices or {}, is_owned=position.is_owned)
         left = replace(position, quantity=position.quantity - execution.quantity - fees.base_quantity)
-        is_closed = not _can_be_sold(left, rules, execution.price)
+        is_closed = not _can_be_sold(left, rules, execution)
         cost = _cost_of(position, execution.quantity)
         entry_fee = _entry_fee_of(position, execution.quantity, rules, is_closed=is_closed)
+        funding = _funding_of(position, execution.quantity, is_closed=is_closed)
         gross = position.side.sign * (execution.quote_quantity - cost)
-        realized = gross - entry_fee - fees.total
-        left = replace(left, cost=position.cost - cost - fees.in_base, entry_fee=position.entry_fee - entry_fee)
+        realized = gross - entry_fee - fees.total + funding
+        left = replace(
+            left,
+            cost=position.cost - cost - fees.in_base,
+            entry_fee=position.entry_fee - entry_fee,
+            funding=position.funding - funding,
+        )
         after = replace(
             memory,
             balance=memory.balance + gross - fees.total,
@@ -197,20 +214,23 @@ def exit_quantity(position: Position, rules: SymbolRules) -> Decimal:
     return ZERO if position.is_owned and quantity < rules.min_qty else quantity
 
 
-def _can_be_sold(position: Position, rules: SymbolRules, price: Fraction) -> bool:
+def _can_be_sold(position: Position, rules: SymbolRules, execution: Execution) -> bool:
     """Whether the exchange would take an exit: on spot the least order value holds, reduce-only orders are exempt."""
     quantity = exit_quantity(position, rules)
     if quantity <= 0:
         return False
-    return not position.is_owned or Fraction(quantity) * price >= Fraction(rules.min_notional)
+    if not position.is_owned:
+        return True
+    # quantity x average price, multiplied by what was executed.
+    return times(quantity, execution.quote_quantity) >= times(execution.quantity, rules.min_notional)
 
 
 def _cost_of(position: Position, quantity: Decimal) -> Decimal:
     """Return quantity x entry price; on futures the last part takes what the others left."""
     if not position.is_owned and quantity == position.quantity:
         return position.cost
-    value = Fraction(quantity) * position.price
-    return (ceil_to if position.side is PositionSide.LONG else floor_to)(value, COST_UNIT)
+    rounded = ceil_quotient if position.side is PositionSide.LONG else floor_quotient
+    return rounded(times(quantity, position.entry_quote), position.entry_quantity, COST_UNIT)
 
 
 def _entry_fee_of(position: Position, quantity: Decimal, rules: SymbolRules, *, is_closed: bool) -> Decimal:
@@ -218,9 +238,46 @@ def _entry_fee_of(position: Position, quantity: Decimal, rules: SymbolRules, *, 
     if is_closed:
         return position.entry_fee
     sellable = rules.floor_quantity(position.quantity)
-    return min(
-        position.entry_fee, fee_against_us(Fraction(position.entry_fee) * Fraction(quantity) / Fraction(sellable))
-    )
+    return min(position.entry_fee, ceil_quotient(times(position.entry_fee, quantity), sellable, FEE_UNIT))
+
+
+def _funding_of(position: Position, quantity: Decimal, *, is_closed: bool) -> Decimal:
+    """Return the part of the funding so far that an exit of `quantity` bears; the last one takes the rest."""
+    if is_closed:
+        return position.funding
+    return floor_quotient(times(position.funding, quantity), position.quantity, FEE_UNIT)
+
+
+def apply_funding(memory: BotMemory, amount: Decimal) -> BotMemory:
+    """Book a settlement of the open position: below zero where it is paid."""
+    position = memory.position
+    if position is None:
+        raise ConflictError("there is no position that funding could be settled for")
+    with exact():
+        return replace(
+            memory, balance=memory.balance + amount, position=replace(position, funding=position.funding + amount)
+        )
+
+
+def apply_liquidation(memory: BotMemory, leverage: int) -> tuple[BotMemory, Decimal]:
+    """Book the loss of the whole isolated margin; return the memory and the `realized_pnl`, the entry's fee in it.
+
+    Funding so far came out of (or went into) the margin, so what is lost now is the rest of it.
+    """
+    position = memory.position
+    if position is None:
+        raise ConflictError("there is no position that could be liquidated")
+    with exact():
+        margin = ceil_quotient(position.cost, leverage, FEE_UNIT)
+        realized = -margin - position.entry_fee
+        after = replace(
+            memory,
+            balance=memory.balance - margin - position.funding,
+            daily_pnl=memory.daily_pnl + realized,
+            position=None,
+            pending_exit=None,
+        )
+        return after, realized
 
 
 def unrealized_pnl(memory: BotMemory, rules: SymbolRules, price: Decimal) -> Decimal:

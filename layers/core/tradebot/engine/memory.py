@@ -74,13 +74,20 @@ class BotMemory:
         """Sum of every exit's `realized_pnl`."""
         with exact():
             open_fee = self.position.entry_fee if self.position else ZERO
-            return self.balance - self.starting_balance + open_fee
+            open_funding = self.position.funding if self.position else ZERO
+            return self.balance - self.starting_balance + open_fee - open_funding
 
     @property
     def quote_change(self) -> Decimal:
         """By how much the bot has changed the account's quote balance (futures: wallet balance) since it started."""
         with exact():
             return self.balance - self.starting_balance + self.fees_elsewhere - self.spot_cost
+
+    @property
+    def free_quote(self) -> Decimal:
+        """Quote that an account which began with the starting balance alone would have; free where nothing is held."""
+        with exact():
+            return self.starting_balance + self.quote_change
 
     @property
     def spot_cost(self) -> Decimal:
@@ -199,6 +206,7 @@ def _position_to_json(position: Position) -> dict[str, Any]:
         "take_profit_price": canonical(position.take_profit_price),
         "trailing_stop_price": _text(position.trailing_stop_price),
         "extreme_price": canonical(position.extreme_price),
+        "funding": canonical(position.funding),
     }
 
 
@@ -218,4 +226,5 @@ def _position_from_json(data: dict[str, Any]) -> Position:
         take_profit_price=Decimal(data["take_profit_price"]),
         trailing_stop_price=_decimal(data["trailing_stop_price"]),
         extreme_price=Decimal(data["extreme_price"]),
+        funding=Decimal(data.get("funding", "0")),  # memories written before funding existed
     )

@@ -34,6 +34,7 @@ class NoteCode(StrEnum):
     BELOW_MIN_QTY = "below_min_qty"
     BELOW_MIN_NOTIONAL = "below_min_notional"
     NO_FREE_BALANCE = "no_free_balance"
+    BEYOND_BRACKET = "beyond_bracket"
 
 
 @dataclass(frozen=True, slots=True)

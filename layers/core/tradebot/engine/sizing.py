@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tradebot.domain.money import FEE_UNIT, ONE_MILLION, canonical, ceil_to, fee_against_us
+from tradebot.domain.money import (
+    FEE_UNIT,
+    ONE_MILLION,
+    canonical,
+    ceil_quotient,
+    exact,
+    fee_against_us,
+    floor_quotient,
+    part_of,
+    times,
+)
 from tradebot.domain.position import PositionSide
 from tradebot.engine.levels import stop_price
 from tradebot.engine.notes import Note, NoteCode
 from tradebot.engine.parameters import DEFAULT_SIZE
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tradebot.domain.symbol import SymbolRules
     from tradebot.engine.decision import EntryDecision
     from tradebot.engine.memory import BotMemory
     from tradebot.engine.parameters import Parameters
 
 #: Part of the free balance that an entry may use: the price moves between the decision and the fill.
-USABLE: Final = Fraction(99, 100)
+USABLE: Final = Decimal("0.99")
 #: Least value of the protective stop, as a multiple of min_notional.
-NOTIONAL_SPARE: Final = Fraction(101, 100)
+NOTIONAL_SPARE: Final = Decimal("1.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +50,54 @@ def size_entry(
     *,
     free_quote: Decimal,
     taker_ppm: int | None = None,
+    notional_cap: Decimal | None = None,
 ) -> EntrySize | Note:
     """Return the size of an entry, or why there is none. `free_quote` is free (futures: available) at the exchange.
 
-    `taker_ppm` is the account's taker rate, where it is known; else the default of the market.
+    `taker_ppm` is the account's taker rate, where it is known; else the default of the market. `notional_cap` is what
+    the exchange's leverage bracket allows, where it is known.
     """
-    taker = Fraction(parameters.fees.taker_ppm if taker_ppm is None else taker_ppm, ONE_MILLION)
+    taker = parameters.fees.taker_ppm if taker_ppm is None else taker_ppm
     leverage = parameters.leverage
-    cap = USABLE * Fraction(free_quote)
-    if parameters.is_futures:
-        cap /= 1 + leverage * taker
-    size = min(_wanted_quote(memory, parameters), cap)
+    size, divisor = _size_in_quote(memory, parameters, times(USABLE, free_quote), taker)
     if size <= 0:
         return Note(
             NoteCode.NO_FREE_BALANCE,
             f"No entry: the bot's balance is {canonical(memory.balance)} {rules.quote_asset}, of which "
             f"{canonical(free_quote)} are free at the exchange.",
         )
-    quantity = min(rules.floor_quantity(size * leverage / Fraction(entry.close)), rules.max_qty)
+    wanted = floor_quotient(times(leverage, size), times(divisor, entry.close), rules.step_size)
+    quantity = min(wanted, rules.max_qty)
     refusal = _refusal(memory, parameters, rules, entry, quantity=quantity, taker=taker)
     if refusal is not None:
         return refusal
-    return EntrySize(quantity, ceil_to(Fraction(quantity) * Fraction(entry.close) / leverage, FEE_UNIT))
+    notional = times(quantity, entry.close)
+    if notional_cap is not None and notional > notional_cap:
+        return Note(
+            NoteCode.BEYOND_BRACKET,
+            f"No entry: at leverage {leverage} the exchange allows positions of {canonical(notional_cap)} "
+            f"{rules.quote_asset} at most.",
+        )
+    return EntrySize(quantity, ceil_quotient(notional, leverage, FEE_UNIT))
 
 
-def _wanted_quote(memory: BotMemory, parameters: Parameters) -> Fraction:
+def _size_in_quote(memory: BotMemory, parameters: Parameters, usable: Decimal, taker: int) -> tuple[Decimal, int]:
+    """Return the lesser of what is wanted and what is usable, as a dividend and its divisor."""
+    wanted = _wanted_quote(memory, parameters)
+    if not parameters.is_futures:
+        return min(wanted, usable), 1
+    # usable / (1 + leverage x taker), multiplied by a million.
+    divisor = ONE_MILLION + parameters.leverage * taker
+    cap = times(ONE_MILLION, usable)
+    return (wanted, 1) if times(divisor, wanted) <= cap else (cap, divisor)
+
+
+def _wanted_quote(memory: BotMemory, parameters: Parameters) -> Decimal:
     if parameters.position_size_fixed is not None:
-        return Fraction(parameters.position_size_fixed)
+        return parameters.position_size_fixed
     if parameters.position_size_ppm is not None:
-        return Fraction(memory.balance) * parameters.position_size_ppm / ONE_MILLION
-    return Fraction(DEFAULT_SIZE)
+        return part_of(memory.balance, parameters.position_size_ppm)
+    return DEFAULT_SIZE
 
 
 def _refusal(
@@ -81,13 +107,13 @@ def _refusal(
     entry: EntryDecision,
     *,
     quantity: Decimal,
-    taker: Fraction,
+    taker: int,
 ) -> Note | None:
     """Return why the exchange would refuse the order or its protective stop, or None where it takes both."""
     sellable = quantity
     if not parameters.is_futures:
-        commission = fee_against_us(Fraction(quantity) * taker)
-        sellable = rules.floor_quantity(Fraction(memory.dust) + Fraction(quantity) - Fraction(commission))
+        with exact():
+            sellable = rules.floor_quantity(memory.dust + quantity - fee_against_us(part_of(quantity, taker)))
     if min(quantity, sellable) < rules.min_qty or quantity <= 0:
         return Note(
             NoteCode.BELOW_MIN_QTY,
@@ -95,9 +121,8 @@ def _refusal(
             f"{canonical(rules.min_qty)}.",
         )
     stop = initial_stop_price(parameters, rules, entry)
-    least = Fraction(rules.min_notional)
-    value = Fraction(sellable) * Fraction(stop)
-    if value < least * NOTIONAL_SPARE or Fraction(quantity) * Fraction(entry.close) < least:
+    least = rules.min_notional
+    if times(sellable, stop) < times(NOTIONAL_SPARE, least) or times(quantity, entry.close) < least:
         return Note(
             NoteCode.BELOW_MIN_NOTIONAL,
             f"No entry: {canonical(sellable)} {rules.base_asset} at the stop {canonical(stop)} is below the least "

@@ -44,6 +44,7 @@ __all__ = [
     "NoteCode",
     "apply_entry",
     "apply_exit",
+    "decide_entry",
     "drop_entry",
     "equity",
     "observe",
@@ -125,7 +126,7 @@ def observe(
     if memory.position is not None:
         memory = _test_price(memory, memory.position, price_now, tick_at)
     exit_decision = _exit_decision(memory, parameters, rules)
-    memory, entry, said = _entry_decision(memory, parameters, market_now)
+    memory, entry, said = decide_entry(memory, parameters, market_now)
     notes += said
     return Decision(memory, exit_decision, entry, status(memory, parameters), tuple(notes))
 
@@ -190,10 +191,10 @@ def _exit_decision(memory: BotMemory, parameters: Parameters, rules: SymbolRules
     )
 
 
-def _entry_decision(
+def decide_entry(
     memory: BotMemory, parameters: Parameters, market_now: datetime
 ) -> tuple[BotMemory, EntryDecision | None, tuple[Note, ...]]:
-    """Return the pending entry as a decision, or drop it with the reason."""
+    """Return the pending entry as a decision, or drop it with the reason, at the time when it would be carried out."""
     pending = memory.pending_entry
     if pending is None:
         return memory, None, ()

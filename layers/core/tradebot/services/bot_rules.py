@@ -101,7 +101,8 @@ def _warnings(config: Record) -> Iterator[str]:
     if has_daily_limit and Timeframe(config.timeframe).seconds >= _DAY_SECONDS:
         yield "Daily limits never pause a bot whose candles last a day or more."
     if config.api_key_id is None:
-        yield "Without an API key the bot trades on paper, which is not available yet: it cannot be started."
+        capital = "" if config.initial_capital is not None else " It needs an initial capital for that."
+        yield f"Without an API key the bot trades on paper: by public candles, with simulated fills.{capital}"
 
 
 def _custom(config: Mapping[str, Any], column: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradebot.errors import ConflictError
+from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.repositories import api_keys, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
 
@@ -56,9 +56,15 @@ class StartBot:
 
 def _require_startable(session: Session, user_id: int, bot: Record) -> int | None:
     """Return the id of the bot's key where it has not been checked yet."""
-    if bot.api_key_id is None:
-        raise ConflictError("Paper trading is not available yet: give the bot an API key (testnet keys move no money).")
     require_consistent(bot._asdict())
+    if bot.api_key_id is None:
+        if bot.initial_capital is None:
+            raise InvalidInputError(
+                "Without an API key the bot trades on paper and needs an initial capital to begin with.",
+                field="initial_capital",
+                rule="required_on_paper",
+            )
+        return None
     key = api_keys.lock_api_key(session, user_id, bot.api_key_id)
     if not key.is_valid:
         if key.checked_at is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tradebot.strategy.indicators import Ema, Rsi, crosses_above, crosses_below
-from tradebot.strategy.interface import Signals
+from tradebot.strategy.indicators import Ema, Rsi, crosses_above, crosses_below, number
+from tradebot.strategy.interface import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT, Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tradebot.strategy.interface import StrategyParameters, StrategyState
 
 
@@ -25,11 +27,10 @@ class EmaState:
         return {"fast": self.fast.to_json(), "slow": self.slow.to_json(), "rsi": self.rsi.to_json()}
 
 
-class EmaStrategy:
+class EmaStrategy(Strategy):
     """Long while the fast average is above the slow one; shorts mirror it."""
 
     name = "ema"
-    reads_custom_columns = False
 
     def slowest_ema(self, parameters: StrategyParameters) -> int:
         """Return the longer of the two periods."""
@@ -39,19 +40,25 @@ class EmaStrategy:
         """Return empty indicators."""
         return EmaState(Ema(parameters.ema_fast), Ema(parameters.ema_slow), Rsi(parameters.rsi_period))
 
-    def advance(self, state: StrategyState, parameters: StrategyParameters, close: float) -> tuple[EmaState, Signals]:
-        """Feed one close."""
+    def run(
+        self, state: StrategyState, parameters: StrategyParameters, closes: Sequence[float]
+    ) -> tuple[EmaState, Sequence[int]]:
+        """Feed closes."""
         assert isinstance(state, EmaState)
-        now = EmaState(state.fast.updated(close), state.slow.updated(close), state.rsi.updated(close))
-        above = crosses_above(state.fast.value, now.fast.value, state.slow.value, now.slow.value)
-        below = crosses_below(state.fast.value, now.fast.value, state.slow.value, now.slow.value)
-        rsi = now.rsi.value
-        return now, Signals(
-            long_entry=above and rsi is not None and rsi < parameters.rsi_overbought,
-            long_exit=below,
-            short_entry=below and rsi is not None and rsi > parameters.rsi_oversold,
-            short_exit=above,
-        )
+        fast, fast_values = state.fast.run(closes)
+        slow, slow_values = state.slow.run(closes)
+        rsi, rsi_values = state.rsi.run(closes)
+        fast_before, slow_before = number(state.fast.value), number(state.slow.value)
+        codes = bytearray()
+        for fast_now, slow_now, rsi_now in zip(fast_values, slow_values, rsi_values, strict=True):
+            code = 0
+            if crosses_above(fast_before, fast_now, slow_before, slow_now):
+                code = SHORT_EXIT | (LONG_ENTRY if rsi_now < parameters.rsi_overbought else 0)
+            elif crosses_below(fast_before, fast_now, slow_before, slow_now):
+                code = LONG_EXIT | (SHORT_ENTRY if rsi_now > parameters.rsi_oversold else 0)
+            codes.append(code)
+            fast_before, slow_before = fast_now, slow_now
+        return EmaState(fast, slow, rsi), codes
 
     def state_from_json(self, data: dict[str, Any]) -> EmaState:
         """Return the carried indicators."""

@@ -1,12 +1,19 @@
-"""Indicators as carried state: immutable, fed one close at a time, never recomputed.
+"""Indicators as carried state: immutable, fed with further closes, never recomputed.
 
-The operations stand in exactly this order everywhere, because algebraically equal forms give other bits.
+The operations stand in exactly this order everywhere, because algebraically equal forms give other bits. Each indicator
+has one loop, over a series of closes; a tick feeds it a series of one. In a series NaN stands for "does not exist yet":
+every comparison with it is false, so that nothing crosses it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAN: Final = float("nan")
 
 
 def hex_or_none(value: float | None) -> str | None:
@@ -31,13 +38,26 @@ class Ema:
 
     def updated(self, close: float) -> Ema:
         """Return the state after one more close."""
-        if self.value is not None:
-            smoothing = 2 / (self.period + 1)
-            return Ema(self.period, self.count, self.total, (close - self.value) * smoothing + self.value)
-        count, total = self.count + 1, self.total + close
-        if count < self.period:
-            return Ema(self.period, count, total)
-        return Ema(self.period, count, total, total / self.period)
+        return self.run((close,))[0]
+
+    def run(self, closes: Sequence[float]) -> tuple[Ema, list[float]]:
+        """Return the state after more closes, and the average at each of them."""
+        count, total, period, value = self.count, self.total, self.period, self.value
+        averages: list[float] = []
+        if value is None:
+            for close in closes:
+                count, total = count + 1, total + close
+                if count == period:
+                    value = total / period
+                    averages.append(value)
+                    break
+                averages.append(NAN)
+        if value is not None:
+            smoothing = 2 / (period + 1)
+            for close in closes[len(averages) :]:
+                value = (close - value) * smoothing + value
+                averages.append(value)
+        return Ema(period, count, total, value), averages
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object; floats as hex."""
@@ -67,15 +87,32 @@ class Rsi:
 
     def updated(self, close: float) -> Rsi:
         """Return the state after one more close."""
-        if self.previous is None:
-            return Rsi(self.period, 0, close)
-        change = close - self.previous
-        rise, fall = (change, 0.0) if change > 0 else (0.0, -change)
-        n = self.period
-        if self.count < n:
-            count, gain, loss = self.count + 1, self.gain + rise, self.loss + fall
-            return Rsi(n, count, close, gain / n, loss / n) if count == n else Rsi(n, count, close, gain, loss)
-        return Rsi(n, n, close, (self.gain * (n - 1) + rise) / n, (self.loss * (n - 1) + fall) / n)
+        return self.run((close,))[0]
+
+    def run(self, closes: Sequence[float]) -> tuple[Rsi, list[float]]:
+        """Return the state after more closes, and the index at each of them."""
+        count, n, previous, gain, loss = self.count, self.period, self.previous, self.gain, self.loss
+        before = n - 1
+        indices: list[float] = []
+        for close in closes:
+            if previous is None:
+                previous = close
+                indices.append(NAN)
+                continue
+            change = close - previous
+            rise, fall = (change, 0.0) if change > 0 else (0.0, -change)
+            previous = close
+            if count == n:
+                gain, loss = (gain * before + rise) / n, (loss * before + fall) / n
+            else:
+                count, gain, loss = count + 1, gain + rise, loss + fall
+                if count < n:
+                    indices.append(NAN)
+                    continue
+                gain, loss = gain / n, loss / n
+            total = gain + loss
+            indices.append(50.0 if total == 0 else 100 * (gain / total))
+        return Rsi(n, count, previous, gain, loss), indices
 
     @property
     def value(self) -> float | None:
@@ -107,15 +144,16 @@ class Rsi:
         )
 
 
-def crosses_above(before: float | None, now: float | None, line_before: float | None, line_now: float | None) -> bool:
+def number(value: float | None) -> float:
+    """Return the value as it stands in a series."""
+    return NAN if value is None else value
+
+
+def crosses_above(before: float, now: float, line_before: float, line_now: float) -> bool:
     """Whether a value that was at or below a line is above it; False while one of the four does not exist."""
-    if before is None or now is None or line_before is None or line_now is None:
-        return False
     return before <= line_before and now > line_now
 
 
-def crosses_below(before: float | None, now: float | None, line_before: float | None, line_now: float | None) -> bool:
+def crosses_below(before: float, now: float, line_before: float, line_now: float) -> bool:
     """Whether a value that was at or above a line is below it; False while one of the four does not exist."""
-    if before is None or now is None or line_before is None or line_now is None:
-        return False
     return before >= line_before and now < line_now

@@ -1,9 +1,13 @@
-"""What a strategy is: a pure function from carried indicators and one more close to signals."""
+"""What a strategy is: a pure function from carried indicators and further closes to signals."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,23 @@ class Signals:
         assert not (self.long_entry and self.short_entry), "a strategy signalled long and short entry at once"
 
 
+#: Signals in a series: one of these or a sum; 0 says nothing.
+LONG_ENTRY: Final = 1
+LONG_EXIT: Final = 2
+SHORT_ENTRY: Final = 4
+SHORT_EXIT: Final = 8
+
+
+def signals_of(code: int) -> Signals:
+    """Return what the code of one close says."""
+    return Signals(
+        long_entry=bool(code & LONG_ENTRY),
+        long_exit=bool(code & LONG_EXIT),
+        short_entry=bool(code & SHORT_ENTRY),
+        short_exit=bool(code & SHORT_EXIT),
+    )
+
+
 class StrategyState(Protocol):
     """Indicators and the values that crosses need, immutable."""
 
@@ -43,27 +64,34 @@ class StrategyState(Protocol):
         ...
 
 
-class Strategy(Protocol):
-    """One file each; `registry` knows them by name."""
+class Strategy(ABC):
+    """One file each; `registry` knows them by name. A strategy reads closes alone, never what the bot holds."""
 
-    name: str
+    name: ClassVar[str]
     #: Whether its settings come from the `custom_*` columns, a null there falling back to the plain column.
-    reads_custom_columns: bool
+    reads_custom_columns: ClassVar[bool] = False
 
+    @abstractmethod
     def slowest_ema(self, parameters: StrategyParameters) -> int:
         """Return the longest average in use, which the warm-up is measured by."""
-        ...
 
+    @abstractmethod
     def start(self, parameters: StrategyParameters) -> StrategyState:
         """Return the state before the first close."""
-        ...
+
+    @abstractmethod
+    def run(
+        self, state: StrategyState, parameters: StrategyParameters, closes: Sequence[float]
+    ) -> tuple[StrategyState, Sequence[int]]:
+        """Return the state after more closes, and the signals of each as a code. Any cut gives the same."""
+
+    @abstractmethod
+    def state_from_json(self, data: dict[str, Any]) -> StrategyState:
+        """Return the state that its `to_json` wrote."""
 
     def advance(
         self, state: StrategyState, parameters: StrategyParameters, close: float
     ) -> tuple[StrategyState, Signals]:
         """Return the state after one more close, and what that close says."""
-        ...
-
-    def state_from_json(self, data: dict[str, Any]) -> StrategyState:
-        """Return the state that its `to_json` wrote."""
-        ...
+        after, (code,) = self.run(state, parameters, (close,))
+        return after, signals_of(code)

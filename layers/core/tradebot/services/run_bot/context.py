@@ -10,6 +10,7 @@ from tradebot.domain.market import BotStatus
 from tradebot.domain.order import Leg, Side
 from tradebot.domain.position import PositionSide
 from tradebot.engine.parameters import resolve_parameters
+from tradebot.models import KeyEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from tradebot.domain.order import Execution, Fill, OrderStatus
     from tradebot.domain.symbol import SymbolRules
+    from tradebot.engine.backtest import BacktestTrade
     from tradebot.engine.memory import BotMemory
+    from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
     from tradebot.errors import TradeBotError
     from tradebot.exchange.protocol import Account, MarketData, VenueOrder
@@ -92,6 +95,9 @@ class Tick:
     failure: TradeBotError | None = None
     #: What the user is told.
     messages: list[str] = field(default_factory=list)
+    #: Of a bot without a key: what it remembers, and its trades of this tick with their numbers.
+    paper: PaperBook | None = None
+    paper_trades: list[tuple[int, BacktestTrade]] = field(default_factory=list)
     #: What the tick did, for the log.
     actions: list[str] = field(default_factory=list)
 
@@ -103,7 +109,9 @@ class Tick:
     @cached_property
     def market(self) -> MarketData:
         """The public line."""
-        return self.exchanges.market(str(self.claim.key_environment), self.parameters.market_type)
+        # Without a key a bot trades on paper, by the real market's prices.
+        environment = self.claim.key_environment or KeyEnvironment.LIVE
+        return self.exchanges.market(str(environment), self.parameters.market_type)
 
     @cached_property
     def account(self) -> Account:

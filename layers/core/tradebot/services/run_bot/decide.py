@@ -13,6 +13,7 @@ from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
 from tradebot.engine.decision import EntryDecision
 from tradebot.engine.memory import BotMemory
+from tradebot.engine.paper import is_paper
 from tradebot.services.run_bot.market_view import has_new_candle, new_candles, warm_up_candles
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def load_memory(tick: Tick) -> None:
     """Take the bot's memory from its state, if it has one."""
     stored = tick.claim.strategy_state
-    tick.memory = None if stored is None else BotMemory.from_json(stored)
+    # What a bot did on paper before it was given a key is no part of its account.
+    tick.memory = None if stored is None or is_paper(stored) else BotMemory.from_json(stored)
 
 
 def is_starting(tick: Tick) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.errors import ConflictError, ExchangeAuthenticationError
+from tradebot.errors import ExchangeAuthenticationError
 
 if TYPE_CHECKING:
     from tradebot.repositories.leases import Claim
 
 
 def require_key(claim: Claim) -> None:
-    """Raise where the bot has no key that the exchange accepts."""
-    if claim.config.api_key_id is None:
-        raise ConflictError("The bot has no API key. Give it one and start it again.")
+    """Raise where the exchange does not accept the bot's key."""
     if not claim.key_is_valid:
         reason = claim.key_check_error or "it has not been checked yet"
         raise ExchangeAuthenticationError(f"The bot's API key cannot be used: {reason}")

@@ -36,6 +36,17 @@ def new_candles(tick: Tick) -> Sequence[Candle]:
     return tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
 
 
+def candles_to_open(tick: Tick, fed: datetime | None) -> tuple[list[Candle], Candle | None]:
+    """Return the closed candles after `fed`, oldest first, and the one that is forming where it has begun to trade."""
+    timeframe = tick.parameters.timeframe
+    newest = timeframe.last_closed(tick.market_now)
+    forming_at = timeframe.close_of(newest)
+    start_at = forming_at if fed is None else min(timeframe.close_of(fed), forming_at)
+    listed = tick.market.candles(tick.parameters.symbol, timeframe, start_at, forming_at + timedelta(milliseconds=1))
+    forming = listed[-1] if listed and listed[-1].open_time == forming_at else None
+    return [candle for candle in listed if candle.open_time < forming_at], forming
+
+
 def warm_up_candles(tick: Tick) -> Sequence[Candle]:
     """Return the newest `warm_up_candles` closed ones."""
     timeframe, wanted = tick.parameters.timeframe, tick.parameters.warm_up_candles

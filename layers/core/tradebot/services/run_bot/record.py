@@ -10,6 +10,7 @@ from tradebot.engine.tick import unrealized_pnl
 from tradebot.errors import LeaseLostError
 from tradebot.repositories.leases import deactivate_bot, release_bot
 from tradebot.repositories.orders import insert_fills, insert_trade, settle_order
+from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -44,6 +45,7 @@ def finish(tick: Tick, ending: Ending) -> None:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)
         record_outcomes(session, tick)
+        record_paper_trades(session, tick)
         released = release_bot(
             session,
             claim,
@@ -59,6 +61,11 @@ def finish(tick: Tick, ending: Ending) -> None:
 
 def memory_columns(tick: Tick) -> dict[str, Any]:
     """Return what the next tick needs of this one's memory, for the intent's transaction."""
+    if tick.paper is not None:
+        return {
+            "strategy_state": tick.paper.to_json(),
+            "last_closed_candle_at": tick.paper.state.memory.last_open_at,
+        }
     memory = tick.memory
     assert memory is not None
     return {"strategy_state": memory.to_json(), "last_closed_candle_at": memory.last_open_at}

@@ -15,6 +15,7 @@ from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, 
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
 from tradebot.services.run_bot.gates import require_key, wants_to_trade
 from tradebot.services.run_bot.orders import act
+from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
 
@@ -126,6 +127,10 @@ def _count_orders(actions: list[str]) -> None:
 
 def _trade(tick: Tick) -> None:
     """Do what is due. Nothing is decided while the gates are closed, but an order in doubt is settled in any case."""
+    if trades_on_paper(tick):
+        if wants_to_trade(tick.claim):
+            trade_on_paper(tick)
+        return
     require_key(tick.claim)
     load_memory(tick)
     if tick.claim.live_orders:

@@ -1,0 +1,56 @@
+"""Finds and loads the compiled loop of this machine. Where there is none that fits, the plain engine serves."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tradebot.engine.kernel.blocks import BLOCKS
+
+#: Raised with every change of what crosses the border: the functions, their arguments, the layout of the blocks.
+ABI: Final = 1
+
+
+def library_path(folder: Path | None = None) -> Path:
+    """Return where the library of this machine lies, if it was compiled."""
+    # `platform` says the same, and takes longer to import than the library to load.
+    system, _, _, _, machine = os.uname()
+    return (folder or Path(__file__).parent) / f"_kernel.{system}-{machine}.so".lower()
+
+
+def load_from(path: Path) -> ctypes.CDLL | None:
+    """Load a library; None where it is absent, made for another machine, or speaks another version of the border."""
+    try:
+        library = ctypes.CDLL(str(path))
+        abi = library.tradebot_kernel_abi
+    except (OSError, AttributeError):
+        return None
+    abi.argtypes, abi.restype = [], ctypes.c_int64
+    if abi() != ABI:
+        return None
+    size = library.tradebot_kernel_size
+    size.argtypes, size.restype = [ctypes.c_int64], ctypes.c_int64
+    if any(size(number) != ctypes.sizeof(block) for number, block in enumerate(BLOCKS)):
+        return None
+    library.tradebot_kernel_run.argtypes = [ctypes.POINTER(block) for block in BLOCKS]
+    library.tradebot_kernel_run.restype = ctypes.c_int32
+    return library
+
+
+@cache
+def kernel() -> ctypes.CDLL | None:
+    """Return this machine's library, loaded once."""
+    if not hasattr(os, "uname"):  # Windows, which the plain engine serves
+        return None
+    return load_from(library_path())
+
+
+def source_digest(library: ctypes.CDLL) -> str:
+    """Return the digest of the sources that a library was compiled from (infra/build/kernel.py)."""
+    digest = library.tradebot_kernel_sources
+    digest.argtypes, digest.restype = [], ctypes.c_char_p
+    text: bytes = digest()
+    return text.decode()

@@ -1,0 +1,117 @@
+/* Runs of candles in which nothing happens: most of them. What might be more than that is left to the rules in
+   kernel.c, which take the candle from its beginning, so that nothing is decided here. */
+#ifndef TRADEBOT_QUIET_H
+#define TRADEBOT_QUIET_H
+
+#include "run.h"
+
+/* A stretch of candles of one block: index of the first one and of the one after the last. */
+typedef struct {
+    int64_t begin;
+    int64_t end;
+    /* Of the block's first candle, whose signal is codes[0]. */
+    int64_t origin;
+    const uint8_t *codes;
+} Stretch;
+
+static void pass(Run *run, Stretch stretch, int64_t end) {
+    State *state = run->state;
+    if (end == stretch.begin) return;
+    state->tally.candles += end - stretch.begin;
+    if (state->position.side) state->tally.candles_in_position += end - stretch.begin;
+    state->last_open_ms = run->input->open_time_ms[end - 1];
+    state->last_close_ms = state->last_open_ms + run->setup->timeframe_ms;
+    state->last_close = run->input->close[end - 1] * run->setup->candle_factor;
+}
+
+static inline int reaches_limit(const Run *run, int64_t equity) {
+    return run->has_limits && run->state->day_latch == NO_REASON &&
+           (equity <= run->loss_level || equity >= run->target_level);
+}
+
+/* Flat, nothing pending: until an entry is signalled, a candle is missing or the day ends. Exits are not heard. */
+static int64_t pass_flat(Run *run, Stretch stretch) {
+    const int64_t *open_time_ms = run->input->open_time_ms;
+    const int64_t balance = run->state->balance, length = run->setup->timeframe_ms, day_end = run->day_end_ms;
+    int64_t *equity = run->output->equity - run->output->first;
+    int64_t expected = run->state->last_close_ms, i = stretch.begin;
+    if (reaches_limit(run, balance)) return i;
+    for (; i < stretch.end; i++) {
+        if (open_time_ms[i] != expected || expected >= day_end) break;
+        if (stretch.codes[i - stretch.origin] & run->heard & (LONG_ENTRY | SHORT_ENTRY)) break;
+        equity[i] = balance;
+        expected += length;
+    }
+    pass(run, stretch, i);
+    return i;
+}
+
+static inline int64_t nearer(int64_t side, int64_t a, int64_t b) { return side > 0 ? (a > b ? a : b) : (a < b ? a : b); }
+
+/* Whether a price is at `line`, or beyond it on the side where a position of `side` loses. */
+static inline int is_beyond(int64_t side, int64_t price, int64_t line) {
+    return side > 0 ? price <= line : price >= line;
+}
+
+/* Held, nothing pending: until a level is met, a signal is given, a settlement is due, a candle is missing or the day
+   ends. `side` is a constant where this is inlined. The barrier is the nearer of stop and liquidation. */
+static inline __attribute__((always_inline)) int64_t pass_held(Run *run, Stretch stretch, const int64_t side) {
+    const Input *input = run->input;
+    Position *position = &run->state->position;
+    const int64_t length = run->setup->timeframe_ms, factor = run->setup->candle_factor;
+    const int64_t day_end = run->day_end_ms, next_stamp = run->next_stamp_ms;
+    const int64_t balance = run->state->balance, worth = run->worth, entry = position->price;
+    const int64_t take_profit = position->take_profit, has_trailing = position->has_trailing;
+    const int watches = run->has_limits && run->state->day_latch == NO_REASON;
+    int64_t *equity = run->output->equity - run->output->first;
+    int64_t extreme = position->extreme, trailing = position->trailing;
+    int64_t barrier = run->has_liquidation ? nearer(side, run->stop, run->liquidation) : run->stop;
+    int64_t expected = run->state->last_close_ms, i = stretch.begin;
+    int32_t unfit = 0;
+    const int64_t *times = input->open_time_ms, *opens = input->open, *highs = input->high, *lows = input->low;
+    const int64_t *closes = input->close;
+    const uint8_t *codes = stretch.codes - stretch.origin;
+    const uint32_t heard = run->heard;
+    for (; i < stretch.end; i++) {
+        if (times[i] != expected || expected >= day_end || next_stamp < expected + length) break;
+        if (codes[i] & heard) break;
+        int64_t open = opens[i] * factor, high = highs[i] * factor, low = lows[i] * factor, close = closes[i] * factor;
+        int64_t against = side > 0 ? low : high, favour = side > 0 ? high : low;
+        if (is_beyond(side, open, barrier) | is_beyond(side, against, barrier)) break;
+        if (is_beyond(-side, open, take_profit) | is_beyond(-side, favour, take_profit)) break;
+        int64_t now_trailing = trailing, now_barrier = barrier, now_extreme = extreme;
+        if (side > 0 ? favour > extreme : favour < extreme) {
+            now_extreme = favour;
+            if (has_trailing) {
+                now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
+                now_barrier = nearer(side, barrier, now_trailing);
+            }
+        }
+        if (is_beyond(side, close, now_barrier) | is_beyond(-side, close, take_profit)) break;
+        int64_t moved, change, now;
+        unfit |= __builtin_sub_overflow(close, entry, &moved);
+        unfit |= __builtin_mul_overflow(worth, moved, &change);
+        unfit |= __builtin_add_overflow(balance, change, &now);
+        if (watches && (now <= run->loss_level || now >= run->target_level)) break;
+        equity[i] = now;
+        trailing = now_trailing;
+        barrier = now_barrier;
+        extreme = now_extreme;
+        expected += length;
+    }
+    run->unfit |= unfit;
+    position->extreme = extreme;
+    position->trailing = trailing;
+    know_stop(run);
+    pass(run, stretch, i);
+    return i;
+}
+
+static int64_t pass_quietly(Run *run, Stretch stretch) {
+    const State *state = run->state;
+    if (state->exit_reason != NO_REASON || state->entry_side) return stretch.begin;
+    if (!state->position.side) return pass_flat(run, stretch);
+    return state->position.side > 0 ? pass_held(run, stretch, 1) : pass_held(run, stretch, -1);
+}
+
+#endif

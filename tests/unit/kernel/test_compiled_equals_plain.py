@@ -1,0 +1,80 @@
+"""The compiled loop against the plain one: the same bytes of state, trades, equity, days, skips and gaps."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.kernel.cases import Case, random_case
+from tradebot.engine import backtest
+from tradebot.engine.backtest_output import BacktestOutput
+from tradebot.engine.backtest_state import BacktestState
+from tradebot.engine.kernel.library import kernel
+from tradebot.engine.kernel.run import simulate_compiled
+
+if TYPE_CHECKING:
+    from tradebot.engine.candles import CandleArray
+
+#: `make fuzz-engine` raises it.
+EXAMPLES = int(os.environ.get("TRADEBOT_KERNEL_EXAMPLES", "150"))
+bounded = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+pytestmark = pytest.mark.skipif(kernel() is None, reason="no compiled engine on this machine: `make install` makes it")
+
+
+def compiled(
+    case: Case, candles: CandleArray | None = None, state: BacktestState | None = None
+) -> tuple[BacktestState, BacktestOutput]:
+    answer = simulate_compiled(case.setup, case.candles if candles is None else candles, state)
+    assert answer is not None, "the kernel declined"
+    return answer
+
+
+def assert_equal(ours: tuple[BacktestState, BacktestOutput], theirs: tuple[BacktestState, BacktestOutput]) -> None:
+    assert ours[0].to_bytes() == theirs[0].to_bytes()
+    for column in fields(BacktestOutput):
+        assert getattr(ours[1], column.name) == getattr(theirs[1], column.name), column.name
+
+
+@bounded
+@given(seed=st.integers(0, 2**32))
+def test_compiled_and_plain_give_the_same_bytes(seed: int) -> None:
+    case = random_case(seed)
+    assert_equal(compiled(case), backtest.simulate(case.setup, case.candles))
+
+
+@bounded
+@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 700), max_size=6), turns=st.integers(0, 63))
+def test_any_chunking_and_any_mixture_of_the_two_gives_the_same_bytes(seed: int, cuts: list[int], turns: int) -> None:
+    case = random_case(seed)
+    marks = [0, *sorted(min(cut, len(case.candles)) for cut in cuts), len(case.candles)]
+    state, output = None, BacktestOutput(case.setup.units)
+    for turn, (begin, end) in enumerate(itertools.pairwise(marks)):
+        part = case.candles[begin:end]
+        # Bytes, as between two processes.
+        state = None if state is None else BacktestState.from_bytes(state.to_bytes())
+        if turns >> turn & 1:
+            state, added = compiled(case, part, state)
+        else:
+            state, added = backtest.simulate(case.setup, part, state)
+        output.extend(added)
+    assert state is not None
+    assert_equal((state, output), compiled(case))
+
+
+@bounded
+@given(seed=st.integers(0, 2**32), cut=st.integers(0, 700))
+def test_nothing_decided_up_to_a_candle_changes_with_the_candles_after_it(seed: int, cut: int) -> None:
+    case = random_case(seed)
+    cut = min(cut, len(case.candles))
+    _, whole = compiled(case)
+    _, part = compiled(case, case.candles[:cut])
+    assert part.equity == whole.equity[: len(part.equity)]
+    assert part.trades[:] == whole.trades[: len(part.trades)]
+    assert part.skipped_at_ms == whole.skipped_at_ms[: len(part.skipped_at_ms)]
