@@ -29,13 +29,6 @@ def checkout(tmp_path: Path) -> Path:
     core = tmp_path / "layers" / "core"
     shutil.copytree(ROOT / "layers" / "core", core, ignore=shutil.ignore_patterns("__pycache__"))
     (core / "tradebot" / "strategy" / "reversal.py").write_text(block("layers/core/tradebot/strategy/reversal.py"))
-    added, listed = block("layers/core/tradebot/strategy/registry.py").splitlines()
-    registry = core / "tradebot" / "strategy" / "registry.py"
-    text = registry.read_text()
-    before = listed.replace(", ReversalStrategy()", "")
-    assert before in text, "the registry lists the strategies as the guide says"
-    text = text.replace(before, listed)
-    registry.write_text(text.replace("from tradebot.strategy.simple", f"{added}\nfrom tradebot.strategy.simple"))
     test = tmp_path / "tests" / "unit" / "strategy" / "test_reversal.py"
     test.parent.mkdir(parents=True)
     test.write_text(block("tests/unit/strategy/test_reversal.py"))
