@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +79,17 @@ def test_nothing_decided_up_to_a_candle_changes_with_the_candles_after_it(seed: 
     assert part.equity == whole.equity[: len(part.equity)]
     assert part.trades[:] == whole.trades[: len(part.trades)]
     assert part.skipped_at_ms == whole.skipped_at_ms[: len(part.skipped_at_ms)]
+
+
+@bounded
+@given(seed=st.integers(0, 2**32), lots=st.integers(0, 40))
+def test_dust_beyond_what_one_order_may_sell_counts_alike(seed: int, lots: int) -> None:
+    case = random_case(seed)
+    rules, start = case.setup.rules, BacktestState.start(case.setup)
+    least = int(rules.min_qty / rules.step_size)
+    setup = replace(case.setup, rules=replace(rules, max_qty=rules.step_size * (least + 3)))
+    dust = Decimal(0) if setup.parameters.is_futures else rules.step_size * lots
+    state = replace(start, memory=replace(start.memory, dust=dust, dust_cost=dust and Decimal("5.25")))
+    answer = simulate_compiled(setup, case.candles, state)
+    assert answer is not None
+    assert_equal(answer, backtest.simulate(setup, case.candles, state))

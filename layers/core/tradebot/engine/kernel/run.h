@@ -131,7 +131,9 @@ static Settlement first_settlement(const Run *run, int64_t from_ms) {
 
 /* Know what follows from the open position, and the first settlement that it pays. */
 static void hold(Run *run, int64_t from_stamp_ms) {
-    run->worth = exit_quantity(run) / run->setup->grain * run->state->position.side;
+    /* All that lies on the step, be it more than one order may sell. */
+    int64_t quantity = on_step(run->setup, run->state->position.quantity);
+    run->worth = quantity / run->setup->grain * run->state->position.side;
     know_stop(run);
     know_liquidation(run);
     run->next_stamp_ms = run->setup->is_futures ? first_settlement(run, from_stamp_ms).at_ms : NEVER_MS;

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tradebot.engine.backtest_setup import BacktestSetup
     from tradebot.engine.candles import CandleArray
 
-#: Rows that a table holds before it is emptied: at least what one block of candles can fill (blocks.h). No power of two,
-#: or the columns of a row would contend for the same lines of the processor's cache.
+#: Rows that a table holds before it is emptied: at least what one block of candles can fill (blocks.h). No power of
+#: two, or the columns of a row would contend for the same lines of the processor's cache.
 TRADE_ROWS: Final = 33_000
 OTHER_ROWS: Final = 4_096
 #: Bytes of a cell.
