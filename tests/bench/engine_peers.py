@@ -167,8 +167,7 @@ vectorbt and backtesting.py start their averages from the first value (they conv
 rounds neither quantities to a step nor prices to a tick, so its final equity is another in the cents. backtesting.py
 trades whole units of a divided price, moves its trailing stop only at a close, and counts the position that is open at
 the end. backtrader's stop trails in its own order of events; what makes its count another was not traced further. Left
-out: freqtrade and nautilus_trader, which want data folders, markets or catalogues of their own and do not resolve into
-one environment with the others' newest releases.
+out and not run: freqtrade and nautilus_trader (the latter's requirements would also hold vectorbt back at 1.0).
 The pandas worker works out signals and a curve without any stop: less than the others do.
 """
 
