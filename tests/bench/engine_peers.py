@@ -164,11 +164,10 @@ EMA 9/21 cross, RSI 14 below 70, stop 2 %, target 4 %, trailing stop 1.5 % (near
 fee, fills at the next open, entries of 1,000 quote; a generated random walk. Round trips and final equity stand as
 theirs / ours. Where they differ:
 vectorbt and backtesting.py start their averages from the first value (they converge during the warm-up), and vectorbt
-rounds neither quantities to a step nor prices to a tick, so its final equity is another in the cents. backtesting.py
+rounds neither quantities to a step nor prices to a tick; its round trips were compared by number only. backtesting.py
 trades whole units of a divided price, moves its trailing stop only at a close, and counts the position that is open at
 the end. backtrader's stop trails in its own order of events; what makes its count another was not traced further. Left
-out: freqtrade and nautilus_trader, which want data folders, markets or catalogues of their own and do not resolve into
-one environment with the others' newest releases.
+out and not run: freqtrade and nautilus_trader (the latter's requirements would also hold vectorbt back at 1.0).
 The pandas worker works out signals and a curve without any stop: less than the others do.
 """
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.kernel.cases import Case, random_case
+from tradebot.domain.market import MarketType
 from tradebot.engine import backtest
 from tradebot.engine.backtest_output import BacktestOutput
 from tradebot.engine.backtest_state import BacktestState
@@ -93,3 +94,32 @@ def test_dust_beyond_what_one_order_may_sell_counts_alike(seed: int, lots: int) 
     answer = simulate_compiled(setup, case.candles, state)
     assert answer is not None
     assert_equal(answer, backtest.simulate(setup, case.candles, state))
+
+
+def test_an_entry_that_fills_too_low_to_be_sold_turns_to_dust_alike() -> None:
+    turned = 0
+    for seed in range(120):
+        case = random_case(seed, count=300)
+        rules = replace(
+            case.setup.rules,
+            step_size=Decimal("0.00001"),
+            min_qty=Decimal("0.00001"),
+            max_qty=Decimal(9_000),
+            min_notional=Decimal("24.6"),
+        )
+        parameters = replace(
+            case.setup.parameters,
+            market_type=MarketType.SPOT,
+            leverage=1,
+            position_size_fixed=None,
+            position_size_ppm=None,
+            stop_loss_ppm=500,
+            trailing_stop_ppm=None,
+        )
+        setup = replace(case.setup, rules=rules, parameters=parameters, initial_capital=Decimal(5_000), warm_up=10)
+        answer = simulate_compiled(setup, case.candles)
+        assert answer is not None
+        assert_equal(answer, backtest.simulate(setup, case.candles))
+        legs = answer[1].trades.leg
+        turned += sum(one == two == 0 for one, two in itertools.pairwise(legs))
+    assert turned > 0, "no entry turned to dust"
