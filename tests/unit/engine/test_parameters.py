@@ -68,7 +68,7 @@ def test_no_strategy_means_the_default_one() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "message"),
     [
-        ({"strategy": "magic"}, "strategy", "known are: simple, ema, custom"),
+        ({"strategy": "magic"}, "strategy", "known are: simple, custom, ema"),
         ({"timeframe": "7m"}, "timeframe", "Binance has: 1s, 1m"),
         ({"position_type": "margin"}, "position_type", "margin"),
         ({"stop_loss_perc": Decimal(0)}, "stop_loss_perc", "above zero"),
