@@ -207,7 +207,11 @@ def test_an_html_page_holds_everything_itself(
 
 # Options -> exit code and what is said.
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "an unknown strategy": (("--strategy", "macd"), 2, "--strategy: There is no such strategy; known are: simple, custom, ema"),
+    "an unknown strategy": (
+        ("--strategy", "macd"),
+        2,
+        "--strategy: There is no such strategy; known are: simple, custom, ema",
+    ),
     "an unknown timeframe": (("--timeframe", "7m"), 2, "--timeframe 7m: "),
     "an unknown market": (("--market", "margin"), 2, "--market margin: "),
     "averages in the wrong order": (
