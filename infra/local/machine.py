@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MINUTE = timedelta(minutes=1)
 DRAIN_SECONDS = 120.0
+#: The exchange publishes a closed candle a moment after its close.
+PUBLISHED_AFTER = timedelta(seconds=2)
 #: Every host that the template lets a deployment choose; here all are the simulated exchange.
 BINANCE_URL_PARAMETERS = (
     "BinanceLiveSpotUrl",
@@ -117,7 +119,8 @@ class Machine:
 
     def tick(self, at: datetime) -> None:
         """Let the market reach the minute `at`, fire what is scheduled then, and wait until all of it has ended."""
-        self.exchange.advance(at)
+        if self.market.kind != "live":  # which keeps its own time
+            self.exchange.advance(at)
         self.cloud.fire_schedules(at)
         self.cloud.drain(DRAIN_SECONDS)
 
@@ -129,13 +132,23 @@ class Machine:
         on_tick: Callable[[datetime], None],
         stop: threading.Event | None = None,
     ) -> None:
-        """Tick minute by minute from where the market stands, each at least `pace_seconds` after the last."""
+        """Tick minute by minute from where the market stands: the live market by the wall clock, others at a pace."""
         stop = stop or threading.Event()
-        at = self.exchange.market_time() + MINUTE
+        at = self.exchange.market_time().replace(second=0, microsecond=0) + MINUTE
         end = min(filter(None, (until, self.exchange.market_end())), default=None)
         while not stop.is_set() and (end is None or at <= end):
+            if self.market.kind == "live":
+                due_at = max(at, _this_minute())  # minutes that a sleeping laptop missed are not ticked one by one
+                if stop.wait((due_at + PUBLISHED_AFTER - datetime.now(UTC)).total_seconds()):
+                    return
+                at = due_at
             began = time.monotonic()
             self.tick(at)
             on_tick(at)
-            stop.wait(pace_seconds - (time.monotonic() - began))
+            if self.market.kind != "live":
+                stop.wait(pace_seconds - (time.monotonic() - began))
             at += MINUTE
+
+
+def _this_minute() -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0)
