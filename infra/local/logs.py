@@ -25,7 +25,9 @@ TAIL_LINES = 20
 
 
 def readable(function: str, line: str) -> str | None:
-    """Return a log line for the eye; None for metrics, which have their own reader."""
+    """Return a log line for the eye; None for metrics, which have their own reader, and for what only frames."""
+    if line.startswith(("START RequestId", "END RequestId")):
+        return None
     try:
         record: Any = json.loads(line)
     except ValueError:
@@ -53,7 +55,8 @@ def main() -> int:
     if folder is None:
         print("There are no logs yet: `make up` writes them.", file=sys.stderr)
         return 1
-    paths = {path.stem: path for path in folder.glob("*.log")}
+    # A log is named after the deployed function, <stack>-bot-runner; a reader knows it by its folder, bot_runner.
+    paths = {path.stem.partition("-")[2].replace("-", "_"): path for path in folder.glob("*.log")}
     if wanted is not None and wanted not in paths:
         print(f"No log of {wanted!r}. There are: {', '.join(sorted(paths))}", file=sys.stderr)
         return 1
