@@ -115,7 +115,9 @@ class Machine:
         """Run a function to its end. Raises LocalError with what it said where it failed."""
         result = self.cloud.invoke(logical_id, event)
         if result.function_error:
-            raise LocalError(f"{logical_id} failed: {result.payload}. Its log: {self.cloud.log_directory}")
+            said = result.payload.get("errorMessage") if isinstance(result.payload, dict) else result.payload
+            hint = " Does DATABASE_URL name a server that runs, and its owner?" if "DATABASE_URL" in os.environ else ""
+            raise LocalError(f"{logical_id} failed: {said}.{hint} Its log is in {self.cloud.log_directory}")
 
     def tick(self, at: datetime) -> None:
         """Let the market reach the minute `at`, fire what is scheduled then, and wait until all of it has ended."""
