@@ -5,7 +5,6 @@ Standard library and numpy alone: it runs in the peers' environment, which knows
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,8 @@ def serve(prepare: Callable[[str, int], Callable[[], tuple[int, float]]]) -> Non
 
     `prepare` loads and returns what is measured: a function that returns the number of round trips and final equity.
     """
+    import json  # noqa: PLC0415  # what is measured without this protocol runs without it
+
     run = prepare(sys.argv[1], int(sys.argv[2]))
     if "--once" in sys.argv:
         trades, equity = run()

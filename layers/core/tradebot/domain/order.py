@@ -37,6 +37,10 @@ class Leg(StrEnum):
     EXIT = "exit"
 
 
+#: `orders.reason` of every entry; exits carry an ExitReason.
+ENTRY_REASON: Final = "entry_signal"
+
+
 class ExitReason(StrEnum):
     """Why a position was left."""
 

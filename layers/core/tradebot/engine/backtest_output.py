@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, overload
 
-from tradebot.domain.order import ExitReason, Leg, OrderType, Side
+from tradebot.domain.order import ENTRY_REASON, ExitReason, Leg, OrderType, Side
 from tradebot.domain.position import PositionSide
-from tradebot.engine.decision import ENTRY_REASON
 from tradebot.engine.notes import NoteCode
 
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tradebot.domain.money import exact
-from tradebot.domain.order import ExitReason, Leg
+from tradebot.domain.order import ENTRY_REASON, ExitReason, Leg
 from tradebot.engine.backtest_output import REASONS, SKIPS, BacktestOutput
 from tradebot.engine.candle_step import after_gap, decide_at_close, limit_reached, roll_day
 from tradebot.engine.candles import EPOCH, from_ms, to_ms
-from tradebot.engine.decision import ENTRY_REASON
 from tradebot.engine.funding_times import FundingTimes, funding_amount
 from tradebot.engine.holding import Holding
 from tradebot.engine.ledger import apply_entry, apply_exit, apply_funding, apply_liquidation, fees_of

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tradebot.domain.money import ZERO, canonical
-from tradebot.engine.memory import BotMemory
-from tradebot.engine.tick import start_memory
+from tradebot.engine.memory import BotMemory, start_memory
 from tradebot.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -91,9 +89,13 @@ class BacktestState:
 
     def to_bytes(self) -> bytes:
         """Return the state's one form in bytes: equal states give equal bytes, on every machine."""
+        import json  # noqa: PLC0415  # a backtest in one piece writes no state
+
         return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @staticmethod
     def from_bytes(data: bytes) -> BacktestState:
         """Return the state that `to_bytes` wrote."""
+        import json  # noqa: PLC0415  # as above
+
         return BacktestState.from_json(json.loads(data))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
+from tradebot.domain.order import ENTRY_REASON
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from tradebot.domain.symbol import SymbolRules
     from tradebot.engine.memory import BotMemory
     from tradebot.engine.notes import Note
-
-#: `orders.reason` of every entry; exits carry an ExitReason.
-ENTRY_REASON: Final = "entry_signal"
 
 
 @dataclass(frozen=True, slots=True)

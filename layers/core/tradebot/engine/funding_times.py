@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tradebot.domain.money import FEE_UNIT, floor_to, times
+from tradebot.engine.backtest_setup import ASSUMED_INTERVAL_MS, ASSUMED_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from tradebot.domain.position import PositionSide
     from tradebot.engine.backtest_setup import FundingRate
-
-#: Where no history says otherwise: 0.01 % at 00, 08 and 16 UTC.
-ASSUMED_INTERVAL_MS: Final = 8 * 3_600_000
-ASSUMED_RATE: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)

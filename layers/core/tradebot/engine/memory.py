@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import ExitReason
 from tradebot.domain.position import Position, PositionSide
-from tradebot.errors import ConfigurationError
+from tradebot.errors import ConfigurationError, InvalidInputError
 from tradebot.strategy.registry import get_strategy
 
 if TYPE_CHECKING:
+    from tradebot.engine.parameters import Parameters
     from tradebot.strategy.interface import StrategyState
 
 MEMORY_VERSION: Final = 1
@@ -164,6 +165,14 @@ class BotMemory:
             if pending_entry
             else None,
         )
+
+
+def start_memory(parameters: Parameters, balance: Decimal) -> BotMemory:
+    """Return the memory of a bot that starts with `balance` in quote: `initial_capital`, else what is free."""
+    if not balance.is_finite() or balance < 0:
+        raise InvalidInputError(f"a bot cannot start with a balance of {balance}", field="initial_capital")
+    indicators = get_strategy(parameters.strategy).start(parameters.indicators)
+    return BotMemory(parameters.strategy, indicators, starting_balance=balance, balance=balance)
 
 
 def _text(value: Decimal | None) -> str | None:

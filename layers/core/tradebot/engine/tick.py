@@ -17,7 +17,7 @@ from tradebot.domain.order_id import decision_key
 from tradebot.engine.candle_step import close_candle, feed_indicators, roll_day, with_exit
 from tradebot.engine.decision import Decision, EntryDecision, ExitDecision
 from tradebot.engine.ledger import apply_entry, apply_exit, equity, exit_quantity, third_assets, unrealized_pnl
-from tradebot.engine.memory import BotMemory, PendingEntry, PendingExit
+from tradebot.engine.memory import BotMemory, PendingEntry, PendingExit, start_memory
 from tradebot.engine.notes import Note, NoteCode
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.errors import ConflictError, InvalidInputError
@@ -58,14 +58,6 @@ __all__ = [
     "unrealized_pnl",
     "warm_up",
 ]
-
-
-def start_memory(parameters: Parameters, balance: Decimal) -> BotMemory:
-    """Return the memory of a bot that starts with `balance` in quote: `initial_capital`, else what is free."""
-    if not balance.is_finite() or balance < 0:
-        raise InvalidInputError(f"a bot cannot start with a balance of {balance}", field="initial_capital")
-    indicators = get_strategy(parameters.strategy).start(parameters.indicators)
-    return BotMemory(parameters.strategy, indicators, starting_balance=balance, balance=balance)
 
 
 def restart_memory(memory: BotMemory, parameters: Parameters) -> BotMemory:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
+from pathlib import Path
 from typing import Final
 
-import tradebot.strategy
 from tradebot.errors import InvalidInputError
 from tradebot.strategy.interface import Strategy
 
@@ -16,12 +15,16 @@ DEFAULT_STRATEGY: Final = "simple"
 
 def _strategies() -> dict[str, Strategy]:
     found: dict[str, Strategy] = {}
-    for info in pkgutil.iter_modules(tradebot.strategy.__path__):
-        if info.name == __name__.rpartition(".")[2]:
+    this, package = Path(__file__), __name__.rpartition(".")[0]
+    # `pkgutil` and `inspect.getmembers` find the same, in several times the time: every cold start waits for it.
+    for file in this.parent.iterdir():
+        if file.suffix != ".py" or file.stem in {"__init__", this.stem}:
             continue
-        module = importlib.import_module(f"{tradebot.strategy.__name__}.{info.name}")
-        for _, kind in inspect.getmembers(module, inspect.isclass):
-            if kind.__module__ == module.__name__ and issubclass(kind, Strategy) and not inspect.isabstract(kind):
+        module = importlib.import_module(f"{package}.{file.stem}")
+        for kind in vars(module).values():
+            if not isinstance(kind, type) or kind.__module__ != module.__name__:
+                continue
+            if issubclass(kind, Strategy) and not inspect.isabstract(kind):
                 assert kind.name not in found, f"two strategies are called {kind.name}"
                 found[kind.name] = kind()
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT_STRATEGY, item[0])))

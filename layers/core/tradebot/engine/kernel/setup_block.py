@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tradebot.domain.timeframe import Timeframe
-from tradebot.engine.backtest_setup import FEE_DECIMALS
+from tradebot.engine.backtest_setup import ASSUMED_RATE, FEE_DECIMALS
 from tradebot.engine.candles import decimals_of, scaled
-from tradebot.engine.funding_times import ASSUMED_RATE
 from tradebot.engine.kernel.blocks import NONE, Indicators, SetupBlock
 from tradebot.engine.parameters import DEFAULT_SIZE
 from tradebot.strategy.custom import CustomStrategy
@@ -49,8 +47,7 @@ def _setting(value: int | None) -> int:
     return NONE if value is None else value
 
 
-@dataclass(frozen=True, slots=True)
-class FundingColumns:
+class FundingColumns(NamedTuple):
     """A history as columns; rates and marks in units of their own finest decimals."""
 
     at_ms: array[int]
