@@ -8,9 +8,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from infra.local.cloud import LocalCloud, preload
+from infra.local.cloud.schedules import scheduled_event
 from infra.local.exchange_process import ExchangeProcess
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.state import LocalError, Market, locked
@@ -31,21 +32,6 @@ BINANCE_URL_PARAMETERS = (
     "BinanceTestnetSpotUrl",
     "BinanceTestnetFuturesUrl",
 )
-
-
-def scheduled_event(at: datetime) -> dict[str, Any]:
-    """Return the event that EventBridge sends to a rule's target at `at`."""
-    return {
-        "version": "0",
-        "id": "00000000-0000-0000-0000-000000000000",
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": "123456789012",
-        "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": "eu-central-1",
-        "resources": [],
-        "detail": {},
-    }
 
 
 class Machine:
@@ -100,7 +86,7 @@ class Machine:
         self._report("Migrating the database")
         self.invoke("MigrateFunction", {})
         # The rules' state lives in the cloud, which forgets it: maintenance sets it by the bots that are active.
-        self.invoke("MaintenanceFunction", scheduled_event(datetime.now(UTC)))
+        self.invoke("MaintenanceFunction", scheduled_event("", self.cloud.region, datetime.now(UTC)))
 
     def _start_database(self, stack: contextlib.ExitStack) -> str:
         """Return the URL of the server that DATABASE_URL names, or of one of our own."""
