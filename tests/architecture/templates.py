@@ -19,8 +19,6 @@ EXTERNAL = {"Database": "external", "Tracing": "off"}
 DEPLOYMENTS = {"aurora": AURORA, "external": EXTERNAL}
 #: Actions for which AWS knows no resource; each place says so in the template.
 WITHOUT_RESOURCE = {"TracingPolicy", "NetworkPolicy", "BacktestRole"}
-#: Read by what its own issue brings: no function uses it, so none is given it.
-NOT_SET_YET = {"BACKTEST_STATE_MACHINE_ARN", "CANDLE_BUCKET", "REPORT_BUCKET"}
 #: Lambda's limit.
 MAX_LAYERS = 5
 

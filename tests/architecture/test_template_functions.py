@@ -12,7 +12,6 @@ from infra.local.cloud.translate import TemplateError, load, translate
 from tests.architecture.templates import (
     FUNCTIONS,
     MAX_LAYERS,
-    NOT_SET_YET,
     REGION,
     ROOT,
     Json,
@@ -163,7 +162,7 @@ def read_by_settings() -> set[str]:
 def test_the_functions_are_given_what_the_settings_read_and_nothing_else(deployment: str) -> None:
     given = {name for function in functions(deployment).values() for name in variables(function)}
     ours = {name for name in given if not name.startswith("POWERTOOLS_")}
-    expected = read_by_settings() - NOT_SET_YET - {"AWS_REGION"}
+    expected = read_by_settings() - {"AWS_REGION"}
     assert ours == (expected if deployment == "aurora" else expected - {"DATABASE_CA_FILE"})
 
 

@@ -86,21 +86,6 @@ class Settings:
         return self._required("TOKEN_SECRET_ID")
 
     @property
-    def backtest_state_machine_arn(self) -> str:
-        """ARN of the backtest workflow."""
-        return self._required("BACKTEST_STATE_MACHINE_ARN")
-
-    @property
-    def candle_bucket(self) -> str:
-        """Bucket of packed candles."""
-        return self._required("CANDLE_BUCKET")
-
-    @property
-    def report_bucket(self) -> str:
-        """Bucket of backtest results."""
-        return self._required("REPORT_BUCKET")
-
-    @property
     def tracing_enabled(self) -> bool:
         """Whether X-Ray is on for this function."""
         return self.environment.get("TRACING") == "on"
