@@ -48,7 +48,7 @@ lock: $(STAMP) ## Resolve the dependencies anew and pin them with their hashes
 
 #: Running on this machine
 .PHONY: up
-up: $(STAMP) ## Run everything and watch bots trade [CANDLES=path.csv | MARKET=live] [SEED=n] [PORT=n]
+up: $(STAMP) ## Run everything and watch bots trade [CANDLES=path.csv START=iso | MARKET=live LIVE_URL=url] [SEED=n] [PORT=n] [MINUTES=n]
 	@$(BIN)/python -m infra.local.up $(if $(CANDLES),--candles "$(CANDLES)") $(if $(MARKET),--market $(MARKET)) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) $(if $(START),--start "$(START)") $(if $(LIVE_URL),--live-url "$(LIVE_URL)") $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: reset
