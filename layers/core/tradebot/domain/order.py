@@ -28,13 +28,26 @@ class OrderType(StrEnum):
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
+    #: Spot: a market order once `stop_price` has traded; the stop of an order list, or alone.
+    STOP_LOSS = "STOP_LOSS"
+    #: Spot: the take profit of an order list.
+    LIMIT_MAKER = "LIMIT_MAKER"
+    #: Futures: a market order once `stop_price` has traded, on the algo endpoint.
+    STOP_MARKET = "STOP_MARKET"
 
 
 class Leg(StrEnum):
-    """Which half of a round trip an order is."""
+    """Which part of a round trip an order is: two are sent to trade now, two rest at the exchange to protect."""
 
     ENTRY = "entry"
     EXIT = "exit"
+    STOP = "stop"
+    TAKE_PROFIT = "take_profit"
+
+    @property
+    def is_protection(self) -> bool:
+        """Whether the order rests beside a position."""
+        return self in {Leg.STOP, Leg.TAKE_PROFIT}
 
 
 #: `orders.reason` of every entry; exits carry an ExitReason.
@@ -129,6 +142,32 @@ class OrderRequest:
     client_order_id: str
     reduce_only: bool = False
     price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OcoRequest:
+    """A spot order list that leaves a position at its stop or at its take profit, whichever comes first."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    list_client_order_id: str
+    stop_price: Decimal
+    stop_client_order_id: str
+    take_profit_price: Decimal
+    take_profit_client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """A reduce-only stop of a futures position, on the algo endpoint, working on the last price."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    stop_price: Decimal
+    client_algo_id: str
 
 
 @dataclass(frozen=True, slots=True)

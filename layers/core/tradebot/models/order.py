@@ -70,7 +70,7 @@ class Order(Base):
     bot_config_id: Mapped[int]
     #: Strategy, close time of the candle and action: two ticks of one candle make one key.
     decision_key: Mapped[str] = mapped_column(String(120))
-    leg: Mapped[Leg] = mapped_column(one_of(Leg, 8))
+    leg: Mapped[Leg] = mapped_column(one_of(Leg, 16))
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     client_order_id: Mapped[str] = mapped_column(String(36), unique=True)
     symbol: Mapped[str] = mapped_column(String(30))
