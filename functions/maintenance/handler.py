@@ -1,10 +1,10 @@
-"""Every quarter of an hour: what nobody asks for and has to happen."""
+"""Every quarter of an hour: what nobody asks for and has to happen. And the operator's switch for everything."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import run_maintenance
+from tradebot.bootstrap import run_maintenance, switch_platform
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -13,5 +13,7 @@ if TYPE_CHECKING:
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
-    """Run once. Repeating it is safe."""
+    """Run once, or carry out {"kill_switch": {"on", "by", "reason"}}. Repeating either is safe."""
+    if "kill_switch" in event:
+        return switch_platform()(event["kill_switch"])
     return {"key_checks_requested": run_maintenance()()}

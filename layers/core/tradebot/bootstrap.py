@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tradebot.security.tokens import TokenAuthority
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
+    from tradebot.services.close_positions import ClosePositions
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CreateBot
     from tradebot.services.delete_api_key import DeleteApiKey
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tradebot.services.dispatch_due_bots import DispatchDueBots
     from tradebot.services.exchange_lines import ExchangeLines
     from tradebot.services.get_user import GetUser
+    from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_bots import ReadBots
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
+    from tradebot.services.switch_platform import SwitchPlatform
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import OpenSession
 
@@ -131,6 +134,8 @@ class ApiUseCases:
     delete_bot: DeleteBot
     start_bot: StartBot
     stop_bot: StopBot
+    close_positions: ClosePositions
+    kill_switches: KillSwitches
     report_bot: ReportBot
     warnings_of: Callable[[Record], list[str]]
 
@@ -154,16 +159,19 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.security.passwords import PasswordHasher
     from tradebot.services.bot_rules import warnings_of
     from tradebot.services.check_health import CheckHealth
+    from tradebot.services.close_positions import ClosePositions
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CreateBot
     from tradebot.services.delete_api_key import DeleteApiKey
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.get_user import GetUser
+    from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_bots import ReadBots
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
+    from tradebot.services.request_closing import RequestClosing
     from tradebot.services.request_key_check import RequestKeyCheck
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
@@ -175,7 +183,11 @@ def api_use_cases() -> ApiUseCases:
     sessions = UserSessions(session)
     passwords = PasswordHasher()
     tokens = token_authority()
-    request_key_check = RequestKeyCheck(LambdaInvoker(lambda_client, settings.bot_runner_function))
+    bot_runner = LambdaInvoker(lambda_client, settings.bot_runner_function)
+    schedule = EventBridgeTickSchedule(events_client, settings.tick_rule)
+    request_key_check = RequestKeyCheck(bot_runner)
+    request_closing = RequestClosing(bot_runner, schedule)
+    stop_bot = StopBot(sessions, request_closing)
     return ApiUseCases(
         tokens=tokens,
         check_health=CheckHealth(session),
@@ -190,9 +202,11 @@ def api_use_cases() -> ApiUseCases:
         create_bot=CreateBot(sessions),
         read_bots=ReadBots(sessions),
         update_bot=UpdateBot(sessions),
-        delete_bot=DeleteBot(sessions),
-        start_bot=StartBot(sessions, EventBridgeTickSchedule(events_client, settings.tick_rule), request_key_check),
-        stop_bot=StopBot(sessions),
+        delete_bot=DeleteBot(sessions, stop_bot),
+        start_bot=StartBot(sessions, schedule, request_key_check),
+        stop_bot=stop_bot,
+        close_positions=ClosePositions(sessions, stop_bot, request_closing),
+        kill_switches=KillSwitches(sessions, stop_bot, request_closing),
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
     )
@@ -258,6 +272,14 @@ def run_maintenance() -> RunMaintenance:
         LambdaInvoker(lambda_client, load_settings().bot_runner_function),
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
     )
+
+
+@cache
+def switch_platform() -> SwitchPlatform:
+    """Return what sets the kill switch for everything (DATABASE_*)."""
+    from tradebot.services.switch_platform import SwitchPlatform
+
+    return SwitchPlatform(open_session())
 
 
 # --- Backtests ---

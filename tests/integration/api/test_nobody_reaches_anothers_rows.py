@@ -61,6 +61,13 @@ ROUTES: dict[str, Route | None] = {
     "getBotState": Route("bot"),
     "listTrades": Route("bot", query="bot_config_id"),
     "getBotReport": Route("bot"),
+    "setBotKillSwitch": Route("bot", body={"reason": "mine now", "position": "close"}),
+    "clearBotKillSwitch": Route("bot"),
+    "emergencyCloseBot": Route("bot"),
+    "getUserKillSwitch": None,
+    "setUserKillSwitch": None,
+    "clearUserKillSwitch": None,
+    "emergencyCloseAllBots": None,
 }
 OPERATIONS: dict[str, tuple[str, str]] = {
     operation["operationId"]: (method.upper(), path)

@@ -9,7 +9,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.fixtures.database import connected
-from tests.fixtures.rows import Owner, table, valid_row
+from tests.fixtures.rows import SHARED_TABLES, Owner, table, valid_row
 from tradebot.models import Base
 from tradebot.repositories.session import make_engine, session_scope, sqlstate
 from tradebot.settings import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     EngineAs = Callable[[str | None], Engine]
 
-TABLES = tuple(Base.metadata.tables)
+TABLES = tuple(name for name in Base.metadata.tables if name not in SHARED_TABLES)
 #: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
 GRANTED = {
     "app_api": {
@@ -35,9 +35,11 @@ GRANTED = {
         "fills": "S",
         "trades": "S",
         "backtests": "SIUD",
+        "platform_switches": "S",
     },
     "app_worker": {
-        "users": "S(id is_active)",
+        "users": "S(id is_active kill_switch_at kill_switch_reason) U(updated_at)",
+        "platform_switches": "S U(id)",
         "api_keys": "S U(check_error checked_at is_valid updated_at)",
         "bot_configs": "S U(is_active updated_at)",
         "bot_states": "SU",
@@ -53,6 +55,7 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "platform_switches": "S U(kill_switch_at kill_switch_by kill_switch_reason)",
     },
     "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
     "PUBLIC": {},
@@ -174,8 +177,12 @@ class TestWhatAUsersFunctionsSee:
 
     @pytest.mark.parametrize("command", ["UPDATE", "DELETE"])
     def test_another_users_rows_cannot_be_changed(self, tenants: Tenants, role: str, name: str, command: str) -> None:
-        column = {"api_keys": "is_valid", "bot_configs": "is_active"}.get(name, "id")
-        statement = f"UPDATE {name} SET {column} = {column}" if command == "UPDATE" else f"DELETE FROM {name}"
+        change = {
+            "api_keys": "is_valid = is_valid",
+            "bot_configs": "is_active = is_active",
+            "users": "updated_at = now()",
+        }.get(name, "id = id")
+        statement = f"UPDATE {name} SET {change}" if command == "UPDATE" else f"DELETE FROM {name}"
         is_allowed = allowed(role, name, command[0])
         bobs = tenants.bob.ids[name if name != "bot_states" else "bot_configs"]
         for user_id in (tenants.alice.user_id, None):
@@ -225,6 +232,15 @@ def test_a_user_inserts_rows_of_the_users_own(tenants: Tenants, role: str) -> No
         for name in names:
             session.execute(insert(table(name)).values(valid_row(name, **tenants.alice.parents(name))))
         session.rollback()
+
+
+def test_a_worker_locks_the_switch_for_everything_and_never_sets_it(tenants: Tenants) -> None:
+    with session_scope(tenants.engine("app_worker"), tenants.alice.user_id) as session:
+        assert session.execute(text("SELECT id FROM platform_switches FOR SHARE")).scalars().all() == [1]
+    for statement in ("UPDATE platform_switches SET id = 1", "UPDATE platform_switches SET kill_switch_at = now()"):
+        with pytest.raises(DBAPIError) as refused, session_scope(tenants.engine("app_worker"), None) as session:
+            session.execute(text(statement))
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE, statement
 
 
 def test_the_dispatcher_sees_of_all_users_who_is_due_and_nothing_else(tenants: Tenants) -> None:

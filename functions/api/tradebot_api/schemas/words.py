@@ -16,9 +16,12 @@ BotStatus = Literal[
     "stopping",
     "error",
 ]
+#: What becomes of a position: it stays, with its stop at the exchange, or is closed at market.
+PositionChoice = Literal["keep", "close"]
+KillSwitchScope = Literal["everything", "user", "bot"]
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT"]
-OrderType = Literal["MARKET", "LIMIT"]
+OrderType = Literal["MARKET", "LIMIT", "STOP_LOSS", "LIMIT_MAKER", "STOP_MARKET"]
 TradeReason = Literal[
     "entry_signal",
     "exit_signal",

@@ -45,6 +45,7 @@ __all__ = [
     "apply_entry",
     "apply_exit",
     "decide_entry",
+    "decide_exit",
     "drop_entry",
     "equity",
     "observe",
@@ -117,7 +118,7 @@ def observe(
     memory = roll_day(memory, rules, tick_at.date())
     if memory.position is not None:
         memory = _test_price(memory, memory.position, price_now, tick_at)
-    exit_decision = _exit_decision(memory, parameters, rules)
+    exit_decision = decide_exit(memory, parameters, rules)
     memory, entry, said = decide_entry(memory, parameters, market_now)
     notes += said
     return Decision(memory, exit_decision, entry, status(memory, parameters), tuple(notes))
@@ -166,7 +167,8 @@ def _test_price(memory: BotMemory, position: Position, price_now: Decimal | None
     return with_exit(memory, PendingExit(reason, close_at, memory.last_close or price_now))
 
 
-def _exit_decision(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+def decide_exit(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+    """Return the pending exit as a decision; None for a flat bot and where none is pending."""
     position, pending = memory.position, memory.pending_exit
     if position is None or pending is None:
         return None

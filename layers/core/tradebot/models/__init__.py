@@ -18,6 +18,7 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.kill_switch import PlatformSwitch
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
@@ -38,6 +39,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "OrderType",
+    "PlatformSwitch",
     "PositionSide",
     "Side",
     "Timeframe",

@@ -11,7 +11,7 @@ from tradebot.models import LIVE_STATUSES, BotConfig, MarketType, Order
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -65,6 +65,20 @@ def update_bot_config(session: Session, user_id: int, bot_config_id: int, values
         .returning(*_SHOWN)
     )
     return _found(session.execute(statement, execution_options={"synchronize_session": False}))
+
+
+def lock_bot_configs(session: Session, user_id: int) -> Sequence[int]:
+    """Return the ids of all the user's bots, holding their rows: none is started before the transaction ends."""
+    query = select(BotConfig.id).where(BotConfig.user_id == user_id).order_by(BotConfig.id).with_for_update()
+    return session.scalars(query).all()
+
+
+def deactivate_bot_configs(session: Session, user_id: int) -> None:
+    """Make all the user's bots inactive."""
+    session.execute(
+        update(BotConfig).where(BotConfig.user_id == user_id, BotConfig.is_active).values(is_active=False),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def delete_bot_config(session: Session, user_id: int, bot_config_id: int) -> None:

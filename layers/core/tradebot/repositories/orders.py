@@ -9,6 +9,7 @@ from sqlalchemy import Interval, cast, exists, func, insert, literal, select, te
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.models import LIVE_STATUSES, BotState, Fill, Leg, Order, OrderStatus, Trade
+from tradebot.repositories.kill_switches import no_switch_is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,9 +103,11 @@ def count_attempts(session: Session, claim: Claim, decision_key: str, leg: Leg) 
 def insert_intent(session: Session, claim: Claim, intent: Intent, values: Mapping[str, Any]) -> int | None:
     """Store `values` (the bot's memory) and the intent in one statement; return the order's id.
 
-    None, and nothing written, where the lease is no longer ours with time to spare, where the user stopped the bot
-    meanwhile, or where the decision has a live order already.
+    None, and nothing written, where the lease is no longer ours with time to spare or the decision has a live order
+    already; an entry also where the user stopped the bot meanwhile or a kill switch is on. What protects a position or
+    leaves it needs the lease alone: it must not stay behind because somebody wants the trading to end.
     """
+    may_enter = [BotState.version == claim.version, *no_switch_is_on(claim.user_id)]
     held = (
         update(BotState)
         .where(
@@ -112,7 +115,7 @@ def insert_intent(session: Session, claim: Claim, intent: Intent, values: Mappin
             BotState.user_id == claim.user_id,
             BotState.lease_token == claim.token,
             BotState.lease_expires_at > func.now() + cast(literal(f"{LEASE_LEFT_SECONDS} seconds"), Interval),
-            BotState.version == claim.version,
+            *(may_enter if intent.leg is Leg.ENTRY else ()),
         )
         .values(**values)
         .returning(BotState.id, BotState.user_id, BotState.lease_token)

@@ -127,3 +127,9 @@ class Tick:
         """Carry `memory` on and see to it that it is stored."""
         self.memory = memory
         self.is_changed = True
+
+
+def raise_failure(tick: Tick) -> None:
+    """Raise what an order met after its intent was recorded."""
+    if tick.failure is not None:
+        raise tick.failure

@@ -22,14 +22,14 @@ def act(tick: Tick, decision: Decision) -> None:
     """Send what was decided, as far as nothing in doubt forbids it."""
     try:
         if decision.exit is not None:
-            _leave(tick, decision.exit)
+            leave(tick, decision.exit)
         if decision.entry is not None and tick.failure is None:
             _enter(tick, decision.entry)
     except LeaseLostError as error:
         tick.messages.append(error.message)
 
 
-def _leave(tick: Tick, decision: ExitDecision) -> None:
+def leave(tick: Tick, decision: ExitDecision) -> None:
     # On spot a second sale could sell another's coins; on futures it can only reduce. The same decision is never
     # sent again before it is known what became of it.
     if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
@@ -50,6 +50,9 @@ def _leave(tick: Tick, decision: ExitDecision) -> None:
 def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
+    if tick.claim.kill_switch is not None:
+        tick.remember(drop_entry(memory))
+        return
     if tick.in_doubt or memory.position is not None:
         return
     account = tick.account

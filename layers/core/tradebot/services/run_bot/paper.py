@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tradebot.domain.order import Leg, OrderStatus, OrderType
+from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import client_order_id, decision_key
 from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.candles import from_ms
 from tradebot.engine.memory import BotMemory
 from tradebot.engine.paper import PaperBook, feed, is_paper, look_ahead_to_open, open_book, reopen_book
-from tradebot.engine.tick import status
+from tradebot.engine.tick import drop_entry, request_exit, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
+from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.candle import Candle
     from tradebot.engine.backtest_output import BacktestOutput, BacktestTrade
     from tradebot.services.run_bot.context import Tick
 
@@ -44,10 +48,15 @@ def trade_on_paper(tick: Tick) -> None:
     opens_at, first = (book.forming.open_time, book.forming.open) if book.forming is not None else (None, None)
     if is_new or first is None:
         closed, forming = candles_to_open(tick, fed)
-        if closed:
-            book, trades, output = feed(book, tick.parameters, tick.rules, closed)
+        for candles in _as_far_as_entries_are_allowed(tick, closed):
+            book, trades, output = feed(book, tick.parameters, tick.rules, candles)
             _note(tick, book, trades, output)
+            book = _without_entry(tick, book)
         opens_at, first = (None, None) if forming is None else (forming.open_time, forming.open)
+    if is_closing(tick):
+        # At the price now, not at the open of a candle that may have begun long ago.
+        first = tick.market.price(tick.parameters.symbol)
+        book = _asked_to_leave(tick, book, first)
     memory = book.state.memory
     tick.price = memory.last_close if first is None else first
     if opens_at is not None and first is not None:
@@ -66,7 +75,7 @@ def _book_of(tick: Tick) -> PaperBook:
     """Return the bot's book, opened anew where the user has just started it."""
     stored = tick.claim.strategy_state
     on_paper = stored is not None and is_paper(stored)
-    if on_paper and tick.claim.status is not BotStatus.STARTING:
+    if on_paper and tick.claim.status is not BotStatus.STARTING and not is_closing(tick):
         assert stored is not None
         return PaperBook.from_json(stored)
     tick.actions.append("warmed_up")
@@ -86,6 +95,24 @@ def _book_of(tick: Tick) -> PaperBook:
     book, trades = reopen_book(old, tick.parameters, tick.rules, missed, warm_up)
     _note(tick, book, trades, None)
     return book
+
+
+def _as_far_as_entries_are_allowed(tick: Tick, closed: Sequence[Candle]) -> Sequence[Sequence[Candle]]:
+    """Return what can be fed at once: what one candle decides, the next one's open fills."""
+    if tick.claim.kill_switch is not None:
+        return [[candle] for candle in closed]
+    return [closed] if closed else []
+
+
+def _without_entry(tick: Tick, book: PaperBook) -> PaperBook:
+    if tick.claim.kill_switch is None:
+        return book
+    return replace(book, state=replace(book.state, memory=drop_entry(book.state.memory)))
+
+
+def _asked_to_leave(tick: Tick, book: PaperBook, price: Decimal) -> PaperBook:
+    memory = request_exit(drop_entry(book.state.memory), ExitReason.MANUAL, tick.tick_at, price)
+    return replace(book, state=replace(book.state, memory=memory))
 
 
 def _note(tick: Tick, book: PaperBook, trades: Sequence[BacktestTrade], output: BacktestOutput | None) -> None:

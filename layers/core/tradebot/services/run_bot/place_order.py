@@ -36,7 +36,8 @@ MIN_REMAINING_MS = 12_000
 def place_order(tick: Tick, decision: EntryDecision | ExitDecision, leg: Leg, quantity: Decimal) -> None:
     """Send a decision's order and put what became of it into `tick.unrecorded` and the memory.
 
-    Raise LeaseLostError where it may not be sent any more: the lease is gone, or the user stopped the bot.
+    Raise LeaseLostError where it may not be sent any more: the lease is gone, or it is an entry and the
+    user stopped the bot or a kill switch is on.
     """
     if tick.remaining_ms() < MIN_REMAINING_MS:
         tick.messages.append("Too little of the function's time was left to send an order; the next tick tries again.")
@@ -90,7 +91,9 @@ def _record_intent(tick: Tick, decision: EntryDecision | ExitDecision, leg: Leg,
         )
         order_id = insert_intent(session, claim, intent, memory_columns(tick))
         if order_id is None:
-            raise LeaseLostError("The order was not sent: the lease is lost, or the bot was stopped meanwhile.")
+            raise LeaseLostError(
+                "The order was not sent: the lease is lost, or the bot was stopped or a kill switch set meanwhile."
+            )
     tick.unrecorded.clear()
     return LiveOrder(
         id=order_id,

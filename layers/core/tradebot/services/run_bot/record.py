@@ -10,6 +10,7 @@ from tradebot.engine.tick import unrealized_pnl
 from tradebot.errors import LeaseLostError
 from tradebot.repositories.leases import deactivate_bot, release_bot
 from tradebot.repositories.orders import insert_fills, insert_trade, settle_order
+from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def record_outcomes(session: Session, tick: Tick) -> None:
 def finish(tick: Tick, ending: Ending) -> None:
     """Record everything and give the lease back in one transaction. Raise LeaseLostError where the lease was lost."""
     claim = tick.claim
+    # The position is closed, or cannot be: either way it is not tried again by itself.
+    forgotten = {"close_requested_at": None} if is_closing(tick) and ending.next_run_at is None else {}
     with tick.open_session(claim.user_id) as session:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)
@@ -49,7 +52,7 @@ def finish(tick: Tick, ending: Ending) -> None:
         released = release_bot(
             session,
             claim,
-            {"last_run_at": tick.tick_at, **_state_columns(tick)},
+            {"last_run_at": tick.tick_at, **_state_columns(tick), **forgotten},
             status=ending.status,
             next_run_at=ending.next_run_at,
             last_error_message=ending.message,

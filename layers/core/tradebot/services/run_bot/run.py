@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from tradebot.clock import market_clock
 from tradebot.errors import LeaseLostError, TradeBotError
 from tradebot.observability import bind, count, logger, measure_milliseconds
-from tradebot.repositories.leases import claim_bot
-from tradebot.services.run_bot.context import Tick
+from tradebot.repositories.leases import AT_ONCE, claim_bot
+from tradebot.services.run_bot.closing import close_position
+from tradebot.services.run_bot.context import Tick, raise_failure
 from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, load_memory, start
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
-from tradebot.services.run_bot.gates import require_key, wants_to_trade
+from tradebot.services.run_bot.gates import is_closing, require_key, time_of_unscheduled_tick, wants_to_trade
 from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
 from tradebot.services.run_bot.record import finish
@@ -54,13 +55,14 @@ class RunBot:
     statements: Counter
 
     def __call__(
-        self, *, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+        self, *, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
     ) -> TickReport:
         """Return what was done. Errors that pass or that the user has to mend end in the bot's state, defects raise.
 
-        `tick_at` is market time; `remaining_ms` says how much time the function still has.
+        `tick_at` is market time, None for a tick between two scheduled ones, of a bot that is due at once;
+        `remaining_ms` says how much time the function still has.
         """
-        bind(bot_config_id=bot_config_id, tick_at=tick_at.isoformat())
+        bind(bot_config_id=bot_config_id, tick_at=None if tick_at is None else tick_at.isoformat())
         began = time.perf_counter()
         statements, requests = self.statements.count, self.exchanges.request_count()
         waited_ms = self.exchanges.waited_ms()
@@ -84,12 +86,13 @@ class RunBot:
         return report
 
     def _run(
-        self, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+        self, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
     ) -> tuple[str, list[str]]:
         with self.open_session(user_id) as session:
-            claim = claim_bot(session, user_id, bot_config_id, tick_at)
+            claim = claim_bot(session, user_id, bot_config_id, tick_at or AT_ONCE)
         if claim is None:
             return "busy", []
+        tick_at = tick_at or time_of_unscheduled_tick(claim, self.clock_mode)
         tick = Tick(
             claim,
             tick_at,
@@ -127,8 +130,10 @@ def _count_orders(actions: list[str]) -> None:
 
 def _trade(tick: Tick) -> None:
     """Do what is due. Nothing is decided while the gates are closed, but an order in doubt is settled in any case."""
+    if tick.claim.kill_switch is not None:
+        tick.messages.append(tick.claim.kill_switch.message)
     if trades_on_paper(tick):
-        if wants_to_trade(tick.claim):
+        if wants_to_trade(tick.claim) or is_closing(tick):
             trade_on_paper(tick)
         return
     require_key(tick.claim)
@@ -137,6 +142,10 @@ def _trade(tick: Tick) -> None:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
+    if is_closing(tick):
+        close_position(tick)
+        raise_failure(tick)
+        return
     if not wants_to_trade(tick.claim):
         return
     if is_starting(tick):
@@ -144,5 +153,4 @@ def _trade(tick: Tick) -> None:
     decision = decide(tick)
     if decision is not None:
         act(tick, decision)
-    if tick.failure is not None:
-        raise tick.failure
+    raise_failure(tick)
