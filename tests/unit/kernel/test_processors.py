@@ -52,7 +52,7 @@ def packed_cases() -> bytes:
 def packed(case: Case) -> bytes:
     setup, candles = case.setup, case.candles
     funding = FundingColumns.of(setup.funding)
-    given = setup_block(setup, candles, funding)
+    given = setup_block(setup, candles.price_decimals, funding)
     now = state_block(setup, BacktestState.start(setup), setup.units)
     columns = (candles.open_time_ms, candles.open, candles.high, candles.low, candles.close)
     history = (funding.at_ms, funding.rate, funding.mark)
