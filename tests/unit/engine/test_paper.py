@@ -49,6 +49,7 @@ def on_paper(chosen: Parameters, candles: list[Candle], ticks: Iterable[int]) ->
     return book, made
 
 
+@pytest.mark.rule(36)
 @given(
     choice=st.fixed_dictionaries(
         {

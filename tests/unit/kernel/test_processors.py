@@ -77,6 +77,7 @@ def run_on(target: str, folder: Path) -> bytes:
     return ran.stdout
 
 
+@pytest.mark.rule("exactness")
 @pytest.mark.skipif(platform.system() != "Linux", reason="the emulators are Linux's")
 def test_x86_64_and_arm64_give_the_same_bits(tmp_path: Path) -> None:
     ours, theirs = (run_on(target, tmp_path) for target in sorted(MACHINES))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
 if TYPE_CHECKING:
     from typing import ClassVar, Final
 

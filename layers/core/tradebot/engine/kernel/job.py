@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 from ctypes import sizeof
-from typing import TYPE_CHECKING
 
 from tradebot.engine.kernel.blocks import SetupBlock, StateBlock
 from tradebot.engine.kernel.library import ABI, kernel
 from tradebot.engine.kernel.loop import run_loop
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final

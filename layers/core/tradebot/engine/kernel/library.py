@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 from tradebot.engine.kernel.blocks import BLOCKS
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
 if TYPE_CHECKING:
     from typing import Final
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from ctypes import addressof, byref, c_char
-from typing import TYPE_CHECKING
 
 from tradebot.engine.kernel.blocks import (
     DAY_COLUMNS,
@@ -19,6 +18,7 @@ from tradebot.engine.kernel.blocks import (
     TableBlock,
 )
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ctypes import CDLL
