@@ -16,13 +16,13 @@ from tests.bench.engine_setup import bench_setup
 from tests.unit.kernel.cases import random_case
 from tradebot.engine import backtest
 from tradebot.engine.backtest_output import BacktestOutput
-from tradebot.engine.backtest_state import BacktestState
 from tradebot.engine.kernel import job as jobs
 from tradebot.engine.kernel.library import kernel
 from tradebot.engine.kernel.run import first_job, output_of, state_after
 
 if TYPE_CHECKING:
     from tests.unit.kernel.cases import Case
+    from tradebot.engine.backtest_state import BacktestState
     from tradebot.engine.candles import CandleArray
     from tradebot.engine.kernel.loop import Column
 
