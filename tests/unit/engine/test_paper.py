@@ -156,7 +156,7 @@ def test_an_entry_at_a_funding_stamp_pays_nothing_though_the_bot_restarts_inside
     assert (trades, closed.trade_count) == ([], 1)
     position = closed.state.memory.position
     assert position is not None
-    assert (position.entry_price, position.funding) == (entry.price, 0)
+    assert (position.entry_price, position.funding) == (entry.price, Decimal(0))
 
 
 def test_a_stop_in_the_candle_of_a_restart_is_found_when_it_closes(script: Script) -> None:
