@@ -59,9 +59,7 @@ class TestTheSwitchOfABot:
         again = put(alice, f"/v1/bots/{bot}/kill-switch", {"reason": "still"}).json["kill_switch"]
         assert (again["at"], again["reason"]) == (first["at"], "still")
 
-    def test_taken_back_it_leaves_no_trace_and_can_be_taken_back_again(
-        self, alice: Client, bot: int
-    ) -> None:
+    def test_taken_back_it_leaves_no_trace_and_can_be_taken_back_again(self, alice: Client, bot: int) -> None:
         put(alice, f"/v1/bots/{bot}/kill-switch", {"reason": "odd fills"})
         for _ in range(2):
             answer = alice.delete(f"/v1/bots/{bot}/kill-switch")
