@@ -38,5 +38,6 @@ class Settings:
     start_ms: int | None = None
     slippage_bps: Decimal = Decimal(2)
     fees: Fees = field(default_factory=Fees)
+    funding_rate: Decimal = Decimal("0.0001")  # at 00, 08 and 16 UTC, where the control API sets no other
     live_urls: dict[MarketKind, str] = field(default_factory=lambda: dict(LIVE_URLS))
     exit_with_stdin: bool = False
