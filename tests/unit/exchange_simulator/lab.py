@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from infra.local.exchange.answer import Wire
 from infra.local.exchange.exchange import Exchange
 from infra.local.exchange.instruments import listed
 from infra.local.exchange.market.candle import Candle
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.records import Account, Balance
-from infra.local.exchange.routes.table import Wire, answer
+from infra.local.exchange.routes.table import answer
 from infra.local.exchange.settings import Settings
 from infra.local.exchange.state import State
 from infra.local.exchange.times import MINUTE_MS
@@ -48,7 +49,10 @@ class HandWritten:
         del kind, symbol
         index = (open_ms - self.first_ms) // MINUTE_MS
         row = self._rows[index] if 0 <= index < len(self._rows) else None
-        return None if row is None else Candle(open_ms, *(price * UNIT for price in row), UNIT)
+        if row is None:
+            return None
+        open_, high, low, close = (price * UNIT for price in row)
+        return Candle(open_ms, open_, high, low, close, UNIT)
 
     def close_before(self, kind: MarketKind, symbol: str, open_ms: int) -> int | None:
         at = open_ms - MINUTE_MS
@@ -60,15 +64,26 @@ class HandWritten:
         return None
 
 
+class HandClock:
+    """Wire time that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.ms = 1_800_000_000_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def sleep(self, milliseconds: int) -> None:
+        self.ms += milliseconds
+
+
 class Lab:
     """The exchange and its one account; it stands at the first row's open."""
 
     def __init__(self, *rows: Row | None, first_ms: int = MONDAY_MS, settings: Settings | None = None) -> None:
-        self.wire_ms = 1_800_000_000_000
+        self.clock = HandClock()
         self.market = MinuteMarket(HandWritten(rows, first_ms), INSTRUMENTS, first_ms, Decimal(2))
-        self.exchange = Exchange(
-            settings or Settings(), self.market, State(None, durable=False), clock=lambda: self.wire_ms
-        )
+        self.exchange = Exchange(settings or Settings(), self.market, State(None, durable=False), clock=self.clock)
         account = Account("key", "secret", futures={"USDT": Decimal(10_000)})
         account.spot = {"USDT": Balance(free=Decimal(10_000)), "BTC": Balance(free=Decimal(1))}
         self.exchange.state.keep_account(account)
@@ -78,7 +93,7 @@ class Lab:
         return self.exchange.state.accounts["key"]
 
     def send(self, method: str, path: str, **parameters: Any) -> tuple[int, Any]:
-        text = urlencode({"timestamp": self.wire_ms, **parameters})
+        text = urlencode({"timestamp": self.clock.ms, **parameters})
         text += "&signature=" + hmac.new(b"secret", text.encode(), hashlib.sha256).hexdigest()
         made = answer(self.exchange, Wire(method, path, text, "", "key"))
         return made.status, made.body

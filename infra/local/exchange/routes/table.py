@@ -15,6 +15,7 @@ from infra.local.exchange.routes import (
     algo_orders,
     futures_account,
     futures_trade,
+    income,
     market_data,
     order_lists,
     spot_trade,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 
 _BY_API: dict[Api, Iterable[Route]] = {
     "spot": (*market_data.SPOT_ROUTES, *spot_trade.ROUTES, *order_lists.ROUTES),
-    "futures": (*market_data.FUTURES_ROUTES, *futures_trade.ROUTES, *futures_account.ROUTES, *algo_orders.ROUTES),
+    "futures": (
+        *market_data.FUTURES_ROUTES,
+        *futures_trade.ROUTES,
+        *futures_account.ROUTES,
+        *algo_orders.ROUTES,
+        *income.ROUTES,
+    ),
     "sapi": wallet.ROUTES,
 }
 ROUTES: dict[tuple[str, str], tuple[Api, Route]] = {
