@@ -182,7 +182,7 @@ def reaction_to(code: int, message: str, purpose: Purpose, api: Api) -> type[Exc
         decided = OrderAbsentError if code in ABSENT_CODES else None
     elif purpose is Purpose.CANCEL:
         decided = CancelRefusedError if code in CANCEL_REFUSED_CODES else None
-    elif purpose is Purpose.SEND and (code in EXISTS_CODES or (code == -2010 and message == DUPLICATE_MESSAGE)):
+    elif purpose is Purpose.SEND and _exists(code, message, api):
         decided = OrderExistsError
     elif purpose is Purpose.SEND and _would_trigger(code, message, api):
         decided = StopWouldTriggerError
@@ -191,10 +191,15 @@ def reaction_to(code: int, message: str, purpose: Purpose, api: Api) -> type[Exc
     return decided or ExchangeUnavailableError
 
 
+def _exists(code: int, message: str, api: Api) -> bool:
+    is_duplicate = code in EXISTS_CODES or (code == -2010 and message == DUPLICATE_MESSAGE)
+    return is_duplicate and api is not Api.WALLET
+
+
 def _would_trigger(code: int, message: str, api: Api) -> bool:
     if api is Api.FUTURES:
         return code in WOULD_TRIGGER_CODES
-    return code in {-2010, -1013} and message in WOULD_TRIGGER_MESSAGES
+    return api is Api.SPOT and code in {-2010, -1013} and message in WOULD_TRIGGER_MESSAGES
 
 
 def _error_of_code(code: int, message: str, headers: Mapping[str, str], purpose: Purpose, api: Api) -> ExchangeError:
