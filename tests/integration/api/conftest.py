@@ -20,7 +20,7 @@ from sqlalchemy import text
 from tests.fixtures.database import TestDatabase, TestServer, _copy
 from tests.integration.api.gateway import Client
 from tradebot import bootstrap
-from tradebot.observability import logger
+from tradebot.observability import logger, metrics
 from tradebot.repositories.session import make_engine
 from tradebot.security.passwords import PasswordHasher
 from tradebot.settings import Settings, load_settings
@@ -127,6 +127,9 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
 
 def _forget() -> None:
     load_settings.cache_clear()
+    # Another function's tests in this process have made them without this one's namespace.
+    metrics().clear_metrics()
+    metrics.cache_clear()
     for made_once in (
         bootstrap.kms_client,
         bootstrap.secrets_client,

@@ -127,8 +127,8 @@ class TestTheSwitchOfAUser:
 
 
 @pytest.fixture
-def platform_switch(backstage: Backstage) -> Iterator[None]:
-    """The operator's switch, on."""
+def platform_switch(bot: int, backstage: Backstage) -> Iterator[None]:
+    """The operator's switch, set after the bot was started."""
     backstage.run(
         "UPDATE platform_switches SET kill_switch_at = now(), kill_switch_by = 'op', kill_switch_reason = 'x'"
     )

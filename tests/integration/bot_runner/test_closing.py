@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.bot_runner.conftest import at
 from tradebot.errors import ExchangeUnavailableError
+from tradebot.observability import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,10 @@ def ask_to_close(world: World, bot: int, status: str = "stopping") -> None:
 
 def close(world: World, bot: int) -> Any:
     """Deliver the event that the API sends."""
-    return world.run_bot(bot_config_id=bot, user_id=world.user_id, tick_at=None, remaining_ms=lambda: 50_000)
+    try:
+        return world.run_bot(bot_config_id=bot, user_id=world.user_id, tick_at=None, remaining_ms=lambda: 50_000)
+    finally:
+        metrics().clear_metrics()  # as the end of an invocation does
 
 
 @pytest.mark.parametrize("values", MARKETS, ids=["spot", "futures"])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
+from tradebot.domain.order import Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import client_order_id, decision_key
 from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.candles import from_ms
 from tradebot.engine.memory import BotMemory
-from tradebot.engine.paper import PaperBook, feed, is_paper, look_ahead_to_open, open_book, reopen_book
-from tradebot.engine.tick import drop_entry, request_exit, status
+from tradebot.engine.paper import PaperBook, close_book, feed, is_paper, look_ahead_to_open, open_book, reopen_book
+from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
@@ -22,7 +22,6 @@ from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candl
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from sqlalchemy.orm import Session
 
@@ -43,6 +42,9 @@ def trade_on_paper(tick: Tick) -> None:
             "Orders that were sent with the bot's former API key are not settled: give it that key back and start it."
         )
     book = _book_of(tick)
+    if is_closing(tick):
+        _close(tick, book)
+        return
     fed = book.state.memory.last_open_at
     is_new = fed is None or tick.parameters.timeframe.last_closed(tick.market_now) > fed
     opens_at, first = (book.forming.open_time, book.forming.open) if book.forming is not None else (None, None)
@@ -53,10 +55,6 @@ def trade_on_paper(tick: Tick) -> None:
             _note(tick, book, trades, output)
             book = _without_entry(tick, book)
         opens_at, first = (None, None) if forming is None else (forming.open_time, forming.open)
-    if is_closing(tick):
-        # At the price now, not at the open of a candle that may have begun long ago.
-        first = tick.market.price(tick.parameters.symbol)
-        book = _asked_to_leave(tick, book, first)
     memory = book.state.memory
     tick.price = memory.last_close if first is None else first
     if opens_at is not None and first is not None:
@@ -110,9 +108,13 @@ def _without_entry(tick: Tick, book: PaperBook) -> PaperBook:
     return replace(book, state=replace(book.state, memory=drop_entry(book.state.memory)))
 
 
-def _asked_to_leave(tick: Tick, book: PaperBook, price: Decimal) -> PaperBook:
-    memory = request_exit(drop_entry(book.state.memory), ExitReason.MANUAL, tick.tick_at, price)
-    return replace(book, state=replace(book.state, memory=memory))
+def _close(tick: Tick, book: PaperBook) -> None:
+    """Leave at the price now, not at the open of a candle that may have begun long ago."""
+    tick.price = tick.market.price(tick.parameters.symbol)
+    book, trades = close_book(book, tick.parameters, tick.rules, tick.price, tick.tick_at)
+    _note(tick, book, trades, None)
+    tick.paper = book
+    tick.remember(roll_day(book.state.memory, tick.rules, tick.tick_at.date()))
 
 
 def _note(tick: Tick, book: PaperBook, trades: Sequence[BacktestTrade], output: BacktestOutput | None) -> None:
