@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.run_bot import RunBot
@@ -130,6 +131,7 @@ class ApiUseCases:
     delete_api_key: DeleteApiKey
     create_bot: CreateBot
     read_bots: ReadBots
+    read_history: ReadHistory
     update_bot: UpdateBot
     delete_bot: DeleteBot
     start_bot: StartBot
@@ -169,6 +171,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.request_closing import RequestClosing
@@ -201,6 +204,7 @@ def api_use_cases() -> ApiUseCases:
         delete_api_key=DeleteApiKey(sessions),
         create_bot=CreateBot(sessions),
         read_bots=ReadBots(sessions),
+        read_history=ReadHistory(sessions),
         update_bot=UpdateBot(sessions),
         delete_bot=DeleteBot(sessions, stop_bot),
         start_bot=StartBot(sessions, schedule, request_key_check),
@@ -233,13 +237,13 @@ def dispatch_due_bots() -> DispatchDueBots:
 @cache
 def exchange_lines() -> ExchangeLines:
     """Return the process's lines to the exchange (BINANCE_*_URL, CREDENTIALS_KEY_ID). ccxt is loaded by the first."""
-    from tradebot.exchange.ccxt_client import make_client, make_key_checker
+    from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
     from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
     from tradebot.services.exchange_lines import ExchangeLines
 
     settings = load_settings()
     data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
-    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, settings.binance_url)
+    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, make_wallet, settings.binance_url)
 
 
 @cache

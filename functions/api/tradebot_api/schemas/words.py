@@ -22,6 +22,11 @@ KillSwitchScope = Literal["everything", "user", "bot"]
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT"]
 OrderType = Literal["MARKET", "LIMIT", "STOP_LOSS", "LIMIT_MAKER", "STOP_MARKET"]
+Leg = Literal["entry", "exit", "stop", "take_profit"]
+OrderStatus = Literal[
+    "SENDING", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "UNKNOWN", "ABSENT"
+]
+TransferStatus = Literal["SENDING", "DONE", "REFUSED", "UNKNOWN"]
 TradeReason = Literal[
     "entry_signal",
     "exit_signal",

@@ -17,10 +17,12 @@ from tradebot.models.enums import (
     Side,
     Timeframe,
     TradeReason,
+    TransferStatus,
 )
 from tradebot.models.kill_switch import PlatformSwitch
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.trade import Trade
+from tradebot.models.transfer import Transfer
 from tradebot.models.user import User
 
 __all__ = [
@@ -45,5 +47,7 @@ __all__ = [
     "Timeframe",
     "Trade",
     "TradeReason",
+    "Transfer",
+    "TransferStatus",
     "User",
 ]

@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 from tradebot.domain.kill_switch import KillSwitch, KillSwitchScope
-from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Order, PlatformSwitch, User
+from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Order, PlatformSwitch, Transfer, User
+from tradebot.models.transfer import IN_DOUBT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,8 @@ class Claim:
     live_orders: int
     #: The widest kill switch that is on: nothing opens a position.
     kill_switch: KillSwitch | None
+    #: Transfers of margin since its start that nobody knows the end of.
+    doubtful_transfers: int
     #: The user wants the position closed, whatever else forbids the bot to trade.
     close_requested_at: datetime | None
 
@@ -129,6 +132,18 @@ def _claim_statement() -> ReturningUpdate[Any]:
         .where(Order.bot_config_id == bot, Order.user_id == user, text(LIVE_STATUSES))
         .scalar_subquery()
     )
+    doubtful_transfers = (
+        select(func.count())
+        .select_from(Transfer)
+        .where(
+            Transfer.bot_config_id == bot,
+            Transfer.user_id == user,
+            text(f"transfers.{IN_DOUBT}"),
+            Transfer.created_at >= BotState.started_at,
+        )
+        .correlate(BotState)
+        .scalar_subquery()
+    )
     return (
         update(BotState)
         .where(
@@ -149,6 +164,7 @@ def _claim_statement() -> ReturningUpdate[Any]:
             BotState.kill_switch_at.label("bot_switch_at"),
             BotState.kill_switch_reason.label("bot_switch_reason"),
             BotState.close_requested_at,
+            doubtful_transfers.label("doubtful_transfers"),
             live_orders.label("live_orders"),
             *start.c,
         )
@@ -170,6 +186,7 @@ _CLAIM_FIELDS = (
     "key_updated_at",
     "live_orders",
     "close_requested_at",
+    "doubtful_transfers",
 )
 
 

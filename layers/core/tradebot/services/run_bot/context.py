@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
     from tradebot.errors import TradeBotError
-    from tradebot.exchange.protocol import Account, MarketData, VenueOrder
+    from tradebot.exchange.protocol import Account, MarketData, VenueOrder, Wallet
     from tradebot.repositories.leases import Claim
     from tradebot.repositories.orders import LiveOrder
     from tradebot.services.user_sessions import OpenSession
@@ -39,6 +39,10 @@ class Exchanges(Protocol):
 
     def account(self, claim: Claim) -> Account:
         """Return the bot's account. Only here the key is decrypted."""
+        ...
+
+    def wallet(self, claim: Claim) -> Wallet:
+        """Return the spot side of the bot's account, from which margin is moved."""
         ...
 
     def request_count(self) -> int:

@@ -12,6 +12,7 @@ from tradebot.errors import LeaseLostError
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
 from tradebot.services.run_bot.place_order import place_order
+from tradebot.services.run_bot.transfer import top_up
 
 if TYPE_CHECKING:
     from tradebot.engine.decision import Decision, EntryDecision, ExitDecision
@@ -58,6 +59,8 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     account = tick.account
     account.synchronise_clock()
     free = account.free_balances().get(tick.rules.quote_asset, ZERO)
+    if top_up(tick, decision, free):
+        free = account.free_balances().get(tick.rules.quote_asset, ZERO)
     size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free)
     if not isinstance(size, EntrySize):
         tick.messages.append(size.message)

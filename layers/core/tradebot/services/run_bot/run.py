@@ -19,6 +19,7 @@ from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
+from tradebot.services.run_bot.transfer import recover_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +143,7 @@ def _trade(tick: Tick) -> None:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
+    recover_transfers(tick)
     if is_closing(tick):
         close_position(tick)
         raise_failure(tick)
