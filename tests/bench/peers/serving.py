@@ -39,10 +39,10 @@ def peak_mib() -> float:
 
 
 def serve(prepare: Callable[[str, int], Callable[[], tuple[int, float]]]) -> None:
-    """Take `path count`; then a line for every run, each answered with seconds, processor time, trades,
-    equity at the end and peak memory.
+    """Take `path count`; then a line for every run, each answered with a line of JSON.
 
-    `prepare` loads and returns what is measured: a function that returns the number of round trips and final equity.
+    It holds seconds, seconds of processor time, round trips, equity at the end, peak memory. `prepare` loads, and
+    returns what is measured: a function that returns the number of round trips and final equity.
     """
     import json  # noqa: PLC0415  # what is measured without this protocol runs without it
 
