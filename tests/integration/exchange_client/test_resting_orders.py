@@ -1,4 +1,4 @@
-"""Real ccxt against the simulated exchange: what rests beside a position, what becomes of it, what it costs to ask."""
+"""Real ccxt against the simulated exchange: what rests beside a position, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from tradebot.errors import (
 from tradebot.exchange.ccxt_client import make_client, make_key_checker
 from tradebot.exchange.transport import Venue
 from tradebot.exchange.venue_records import StopStatus
-from tradebot.exchange.weights import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -232,62 +231,6 @@ def test_funding_is_listed_from_the_stamp_on_and_brackets_join_without_a_gap(exc
     assert all(a.notional_cap == b.notional_floor for a, b in pairwise(brackets))
     assert [one.max_leverage for one in brackets] == sorted((one.max_leverage for one in brackets), reverse=True)
     assert brackets[0].maintenance_rate == Decimal("0.004")
-
-
-@pytest.mark.parametrize("market", ["spot", "futures"])
-def test_every_call_weighs_what_the_table_says(exchange: ExchangeProcess, market: str) -> None:
-    client: Any = client_of(exchange, market)
-    client.free_balances()
-    if market == "futures":
-        client.prepare_symbol("BTCUSDT", 5)
-    enter(client)
-    now = client.wire_now_ms
-    limit = OrderRequest("BTCUSDT", Side.SELL, OrderType.LIMIT, QUANTITY / 2, "limit", price=level(client, "1.04"))
-    stop = stop_request(client, "0.9")
-    later = START + timedelta(minutes=1)
-    calls: dict[str, Callable[[], object]] = {
-        "synchronise_clock": lambda: client.synchronise_clock(force=True),
-        "symbol_rules": lambda: (client._transport.venue.symbol_rules.clear(), client.symbol_rules("BTCUSDT")),
-        "candles": lambda: client.candles("BTCUSDT", "1m", START - timedelta(minutes=5), START),
-        "price": lambda: client.price("BTCUSDT"),
-        "free_balances": client.free_balances,
-        "send_order": lambda: client.send_order(limit, now()),
-        "find_order": lambda: client.find_order("BTCUSDT", "limit"),
-        "find_listed_order": lambda: client.find_listed_order("BTCUSDT", "limit"),
-        "open_orders": lambda: client.open_orders("BTCUSDT"),
-        "order_fills": lambda: client.order_fills("BTCUSDT", 1),
-        "cancel_order": lambda: client.cancel_order("BTCUSDT", "limit"),
-    }
-    if market == "spot":
-        oco = pair(client, "0.9", "1.1")
-        calls |= {
-            "place_oco": lambda: client.place_oco(oco, now()),
-            "find_order_list": lambda: client.find_order_list("list-1"),
-            "cancel_order_list": lambda: client.cancel_order_list("BTCUSDT", "list-1"),
-        }
-    else:
-        calls |= {
-            "place_stop": lambda: client.place_stop(stop, now()),
-            "find_stop": lambda: client.find_stop("stop"),
-            "open_stops": lambda: client.open_stops("BTCUSDT"),
-            "cancel_stop": lambda: client.cancel_stop("stop"),
-            "position": lambda: client.position("BTCUSDT"),
-            "leverage_brackets": lambda: client.leverage_brackets("BTCUSDT"),
-            "funding_payments": lambda: client.funding_payments("BTCUSDT", later),
-        }
-    table = WEIGHTS[market]
-    assert calls.keys() | {"prepare_symbol"} == table.keys()
-    weighed = {}
-    for name, call in calls.items():
-        before = _weight(exchange)
-        call()
-        weighed[name] = _weight(exchange) - before
-    # What the exchange counts by account and not by weight stands with 1 in the table.
-    assert {name: max(1, weight) for name, weight in weighed.items()} == {name: table[name] for name in calls}
-
-
-def _weight(exchange: ExchangeProcess) -> int:
-    return int(exchange.stats()["total_weight"])
 
 
 def test_a_key_without_the_markets_right_is_told_so_and_the_other_market_goes_on(exchange: ExchangeProcess) -> None:
