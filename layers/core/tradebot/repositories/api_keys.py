@@ -83,6 +83,7 @@ def replace_secret(session: Session, user_id: int, api_key_id: int, sealed: Seal
         "is_valid": False,
         "checked_at": None,
         "check_error": None,
+        "check_warning": None,
     }
     return update_api_key(session, user_id, api_key_id, values)
 

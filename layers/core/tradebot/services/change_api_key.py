@@ -9,6 +9,7 @@ from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError
 from tradebot.repositories import api_keys, audit_events
 from tradebot.security.credentials import seal_credentials
+from tradebot.security.exchange_secrets import canonical_credentials
 
 if TYPE_CHECKING:
     from tradebot.repositories.pages import Record
@@ -52,7 +53,11 @@ class ReplaceApiKey:
     request_key_check: RequestKeyCheck
 
     def __call__(self, token: AccessToken, api_key_id: int, *, credentials: Credentials) -> Record:
-        """Return the key, `is_valid` false again. Raises NotFoundError, or ConflictError while a bot trades with it."""
+        """Return the key, `is_valid` false again.
+
+        Raises NotFoundError, InvalidInputError (no key's shape), or ConflictError while a bot trades with it.
+        """
+        credentials = canonical_credentials(credentials)
         with self.sessions.of(token) as session:
             api_keys.get_api_key(session, token.user_id, api_key_id)
         # No connection is held while KMS answers.

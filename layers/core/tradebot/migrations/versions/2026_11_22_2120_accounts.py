@@ -5,7 +5,7 @@ from alembic import op
 from tradebot.migrations.first.security import CURRENT_USER_ID, LOOKUP
 
 revision = "2026_11_22_2120"
-down_revision = "2026_11_22_2015"
+down_revision = "2026_11_22_2040"
 branch_labels = None
 depends_on = None
 
