@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,13 @@ FOREIGN_KEY_VIOLATION = "23503"
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("users", {"email": "Someone@example.com"}, "email_lower_case"),
     ("users", {"token_version": -1}, "token_version_not_negative"),
+    ("users", {"new_email": "Someone@example.com"}, "new_email_lower_case"),
+    ("refresh_tokens", {"expires_at": datetime(2123, 1, 1, tzinfo=UTC)}, "ends_with_its_family"),
+    ("throttles", {"key": "k", "hits": 0}, "hits_positive"),
+    ("audit_events", {"action": "started"}, "action_shape"),
+    ("audit_events", {"object_type": "bot"}, "object_has_type_and_id"),
+    ("outbox", {"kind": "Mail!"}, "kind_shape"),
+    ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("api_keys", {"environment": "demo"}, "environment_known"),
     ("bot_configs", {"name": ""}, "name_length"),
     ("bot_configs", {"symbol": "BTC/USDT"}, "symbol_shape"),
@@ -76,6 +84,9 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("bot_states", {"lease_token": -1}, "lease_token_not_negative"),
     ("bot_states", {"version": -1}, "version_not_negative"),
     ("platform_switches", {"id": 2}, "one_row"),
+    ("transfers", {"status": "LOST"}, "status_known"),
+    ("transfers", {"status": "DONE"}, "done_has_its_transaction"),
+    ("transfers", {"transaction_id": "7"}, "done_has_its_transaction"),
     *(
         (name, values, "kill_switch_is_whole")
         for name in ("users", "bot_states", "platform_switches")
@@ -118,6 +129,7 @@ POSITIVE = {
     ),
     "orders": ("quantity", "price", "stop_price", "avg_price"),
     "fills": ("price", "quantity", "quote_quantity"),
+    "transfers": ("amount",),
     "trades": ("price", "quantity_filled", "quote_quantity_filled"),
 }
 BROKEN += [(name, {column: 0}, f"{column}_positive") for name, columns in POSITIVE.items() for column in columns]
@@ -270,7 +282,15 @@ class TestWhatHangsTogether:
         session.execute(delete(BotConfig).where(BotConfig.id == owner.ids["bot_configs"]))
         tables = Base.metadata.tables.keys() - SHARED_TABLES
         left = {name for name in tables if session.scalar(select(func.count()).select_from(table(name)))}
-        assert left == {"users", "api_keys", "backtests"}
+        assert left == {
+            "users",
+            "api_keys",
+            "backtests",
+            "refresh_tokens",
+            "idempotency_keys",
+            "audit_events",
+            "outbox",
+        }
 
     def test_a_key_that_goes_leaves_its_stopped_bots_without_one(self, session: Session) -> None:
         owner = Owner(session)
@@ -295,6 +315,7 @@ class TestWhatHangsTogether:
             ("orders", "bot_config_id"),
             ("fills", "bot_config_id"),
             ("fills", "order_id"),
+            ("transfers", "bot_config_id"),
             ("trades", "bot_config_id"),
             ("trades", "order_id"),
         ],

@@ -2,12 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
 from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.history import OrderPage, TransferPage
 from tradebot_api.schemas.words import Leg, OrderStatus
+
+
+def _order_filters(
+    status: Annotated[OrderStatus | None, Query(description="Those in this state alone.")] = None,
+    leg: Annotated[Leg | None, Query(description="Those of this part of a round trip alone.")] = None,
+) -> dict[str, object]:
+    return {"status": status, "leg": leg}
+
+
+OrderFilters = Annotated[dict[str, object], Depends(_order_filters)]
 
 router = APIRouter(prefix="/bots/{id}", tags=["running bots"])
 
@@ -23,13 +33,13 @@ def list_bot_orders(
     cases: UseCases,
     token: Token,
     id: PathId,  # noqa: A002  the parameter's public name
-    status: Annotated[OrderStatus | None, Query(description="Those in this state alone.")] = None,
-    leg: Annotated[Leg | None, Query(description="Those of this part of a round trip alone.")] = None,
+    *,
+    filters: OrderFilters,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
     """List every order that the bot meant to send, with its state, its reason and what was executed of it."""
-    return cases.read_history.orders(token, id, status=status, leg=leg, limit=limit, cursor=cursor)
+    return cases.read_history.orders(token, id, filters=filters, limit=limit, cursor=cursor)
 
 
 @router.get(

@@ -11,7 +11,7 @@ IN_DOUBT = "status IN ('SENDING', 'UNKNOWN')"
 
 
 class Transfer(Base):
-    """The intent to move margin, and what became of it. The exchange knows no id of ours: in doubt, it is not resent."""
+    """The intent to move margin, and what became of it. The exchange knows no id of ours, so it is never sent again."""
 
     __tablename__ = "transfers"
     __table_args__ = (

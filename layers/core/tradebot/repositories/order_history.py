@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from tradebot.models import Fill, Order
 from tradebot.repositories.cursors import decode_position, encode_position
+from tradebot.repositories.filters import where_equal
 from tradebot.repositories.pages import Page
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from tradebot.models import Leg, OrderStatus
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Record
 
 _HIDDEN = frozenset({"user_id", "lease_token"})
@@ -27,17 +28,13 @@ def list_orders(
     user_id: int,
     bot_config_id: int,
     *,
-    status: OrderStatus | None,
-    leg: Leg | None,
+    filters: Filters,
     limit: int,
     cursor: str | None,
 ) -> Page:
-    """Return a page of the bot's orders, the last recorded first: by id, which is the order of their intents."""
+    """Return a page of the bot's orders, the last recorded first. `filters`: status, leg."""
     query = select(*_SHOWN).where(Order.user_id == user_id, Order.bot_config_id == bot_config_id)
-    if status is not None:
-        query = query.where(Order.status == status)
-    if leg is not None:
-        query = query.where(Order.leg == leg)
+    query = where_equal(query, Order, filters)
     if cursor is not None:
         query = query.where(Order.id < decode_position(cursor).id)
     rows = session.execute(query.order_by(Order.id.desc()).limit(limit + 1)).all()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.observability import count, logger
-from tradebot.repositories import bot_configs, bot_states
+from tradebot.repositories import audit_events, bot_configs, bot_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,15 +38,17 @@ class ClosePositions:
     def of_user(self, token: AccessToken) -> Sequence[int]:
         """Return the ids of the bots that have something to close. All of the user's bots are inactive then."""
         with self.sessions.of(token) as session:
-            closing = close_all(session, token.user_id)
+            closing = close_all(session, token)
         self.request_closing(token.user_id, closing)
         return closing
 
 
-def close_all(session: Session, user_id: int) -> Sequence[int]:
+def close_all(session: Session, token: AccessToken) -> Sequence[int]:
     """Deactivate all the user's bots and wish their positions closed; return those that have something to close."""
     count("EmergencyCloses")
     logger().warning("emergency close of all bots")
+    user_id = token.user_id
+    audit_events.record_event(session, user_id, Action.CLOSE_REQUESTED, source=token.source)
     bots = bot_configs.lock_bot_configs(session, user_id)
     bot_configs.deactivate_bot_configs(session, user_id)
     bot_states.stop_bots(session, user_id, bots, closing=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.observability import count, logger
-from tradebot.repositories import bot_states, kill_switches
+from tradebot.repositories import audit_events, bot_states, kill_switches
 from tradebot.services.close_positions import close_all
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class KillSwitches:
         with self.sessions.of(token) as session:
             kill_switches.switch_bot(session, token.user_id, bot_config_id, by=by, reason=reason)
             state = bot_states.get_bot_state(session, token.user_id, bot_config_id)
+            action = Action.BOT_KILL_SWITCH_CLEARED if by is None else Action.BOT_KILL_SWITCH_SET
+            audit_events.record_event(session, token.user_id, action, of=("bot", bot_config_id), source=token.source)
         _tell("bot", is_on=by is not None, bot_config_id=bot_config_id)
         return state
 
@@ -56,9 +59,10 @@ class KillSwitches:
         bots: Sequence[int] = ()
         with self.sessions.of(token) as session:
             kill_switches.switch_user(session, token.user_id, by=BY_USER, reason=reason)
+            audit_events.record_event(session, token.user_id, Action.KILL_SWITCH_SET, source=token.source)
             switch = kill_switches.get_user_switch(session, token.user_id)
             if closing:
-                bots = close_all(session, token.user_id)
+                bots = close_all(session, token)
         _tell("user", is_on=True)
         self.request_closing(token.user_id, bots)
         return switch, bots
@@ -67,6 +71,7 @@ class KillSwitches:
         """Take it back. What it kept from being entered is not made up for."""
         with self.sessions.of(token) as session:
             kill_switches.switch_user(session, token.user_id, by=None, reason=None)
+            audit_events.record_event(session, token.user_id, Action.KILL_SWITCH_CLEARED, source=token.source)
         _tell("user", is_on=False)
 
 

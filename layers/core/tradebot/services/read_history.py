@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from tradebot.models import Leg, OrderStatus
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Page, Record
     from tradebot.security.tokens import AccessToken
     from tradebot.services.user_sessions import UserSessions
@@ -38,15 +38,14 @@ class ReadHistory:
         token: AccessToken,
         bot_config_id: int,
         *,
-        status: OrderStatus | None,
-        leg: Leg | None,
+        filters: Filters,
         limit: int,
         cursor: str | None,
     ) -> OrderPage:
         """Return a page of orders. Raises NotFoundError."""
         with self.sessions.of(token) as session:
             page = order_history.list_orders(
-                session, token.user_id, bot_config_id, status=status, leg=leg, limit=limit, cursor=cursor
+                session, token.user_id, bot_config_id, filters=filters, limit=limit, cursor=cursor
             )
             _require_bot(session, token.user_id, bot_config_id, page)
             executed = [order.id for order in page.items if order.executed_qty]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradebot.repositories import bot_configs, bot_states
+from tradebot.domain.audit import Action
+from tradebot.repositories import audit_events, bot_configs, bot_states
 from tradebot.services.request_closing import is_under_way
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ class StopBot:
             if bot.is_active or closing or state.close_requested_at is not None:
                 if bot.is_active:
                     bot_configs.update_bot_config(session, token.user_id, bot_config_id, {"is_active": False})
+                    audit_events.record_event(
+                        session, token.user_id, Action.BOT_STOPPED, of=("bot", bot_config_id), source=token.source
+                    )
+                if closing:
+                    audit_events.record_event(
+                        session,
+                        token.user_id,
+                        Action.BOT_CLOSE_REQUESTED,
+                        of=("bot", bot_config_id),
+                        source=token.source,
+                    )
                 bot_states.stop_bots(session, token.user_id, [bot_config_id], closing=closing)
                 state = bot_states.get_bot_state(session, token.user_id, bot_config_id)
         if closing and is_under_way(state):
