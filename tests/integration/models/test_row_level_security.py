@@ -35,6 +35,9 @@ GRANTED = {
         "fills": "S",
         "trades": "S",
         "backtests": "SIUD",
+        "funding": "S",
+        "findings": "S",
+        "outbox": "SI",
     },
     "app_worker": {
         "users": "S(id is_active)",
@@ -45,12 +48,16 @@ GRANTED = {
         "fills": "SI",
         "trades": "SIU",
         "backtests": "SU",
+        "funding": "SI",
+        "findings": "SIU",
+        "outbox": "SI",
     },
     "app_dispatcher": {
         "bot_configs": "S(id is_active timeframe user_id)",
         "bot_states": "S(id next_run_at user_id)",
     },
     "app_maintenance": {
+        "outbox": "S U(attempts last_error sent_at)",
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
     },

@@ -76,6 +76,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("bot_states", {"lease_token": -1}, "lease_token_not_negative"),
     ("bot_states", {"version": -1}, "version_not_negative"),
     ("orders", {"client_order_id": "tb1.with.dots"}, "client_order_id_shape"),
+    ("orders", {"list_client_order_id": "tb1.with.dots"}, "list_client_order_id_shape"),
     ("orders", {"attempt": 0}, "attempt_positive"),
     ("orders", {"leg": "somewhere"}, "leg_known"),
     ("orders", {"type": "ICEBERG"}, "type_known"),
@@ -88,6 +89,9 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("trades", {"market_type": "margin"}, "market_type_known"),
     ("trades", {"reason": "hunch"}, "reason_known"),
     *((name, {"side": "HOLD"}, "side_known") for name in ("orders", "fills", "trades")),
+    ("findings", {"kind": "hunch"}, "kind_known"),
+    ("outbox", {"kind": "gossip"}, "kind_known"),
+    ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("backtests", {"interval": "7m"}, "interval_known"),
     ("backtests", {"symbol": "BTC-USDT"}, "symbol_shape"),
     ("backtests", {"market_type": "margin"}, "market_type_known"),
@@ -263,7 +267,7 @@ class TestWhatHangsTogether:
         owner = Owner(session)
         session.execute(delete(BotConfig).where(BotConfig.id == owner.ids["bot_configs"]))
         left = {name for name in Base.metadata.tables if session.scalar(select(func.count()).select_from(table(name)))}
-        assert left == {"users", "api_keys", "backtests"}
+        assert left == {"users", "api_keys", "backtests", "outbox"}
 
     def test_a_key_that_goes_leaves_its_stopped_bots_without_one(self, session: Session) -> None:
         owner = Owner(session)

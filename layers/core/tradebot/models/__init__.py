@@ -8,9 +8,11 @@ from tradebot.models.bot_state import BotState
 from tradebot.models.enums import (
     BacktestStatus,
     BotStatus,
+    FindingKind,
     KeyEnvironment,
     Leg,
     MarketType,
+    MessageKind,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -18,7 +20,10 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.finding import Finding
+from tradebot.models.funding import Funding
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
+from tradebot.models.outbox import OutboxMessage
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
 
@@ -32,12 +37,17 @@ __all__ = [
     "BotState",
     "BotStatus",
     "Fill",
+    "Finding",
+    "FindingKind",
+    "Funding",
     "KeyEnvironment",
     "Leg",
     "MarketType",
+    "MessageKind",
     "Order",
     "OrderStatus",
     "OrderType",
+    "OutboxMessage",
     "PositionSide",
     "Side",
     "Timeframe",

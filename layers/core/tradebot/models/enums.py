@@ -10,9 +10,11 @@ from tradebot.domain.timeframe import Timeframe
 __all__ = [
     "BacktestStatus",
     "BotStatus",
+    "FindingKind",
     "KeyEnvironment",
     "Leg",
     "MarketType",
+    "MessageKind",
     "OrderStatus",
     "OrderType",
     "PositionSide",
@@ -51,3 +53,25 @@ class BacktestStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class FindingKind(StrEnum):
+    """What a reconciliation can find."""
+
+    FOREIGN_ORDER = "foreign_order"
+    POSITION_DIFFERS = "position_differs"
+    COINS_MISSING = "coins_missing"
+
+    @property
+    def blocks_entries(self) -> bool:
+        """Whether books and exchange differ; an order that is another's is only shown."""
+        return self is not FindingKind.FOREIGN_ORDER
+
+
+class MessageKind(StrEnum):
+    """What a user is told unasked."""
+
+    STOP_FIRED = "stop_fired"
+    PAUSED_BY_LIMIT = "paused_by_limit"
+    KEY_REFUSED = "key_refused"
+    ORDER_STUCK = "order_stuck"
