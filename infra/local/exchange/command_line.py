@@ -66,6 +66,7 @@ def parse(arguments: Sequence[str]) -> Settings:
     add("--slippage-bps", type=_bps, default=Decimal(2))
     add("--spot-fees-bps", type=_bps, nargs=2, metavar=("MAKER", "TAKER"), default=[Decimal(10), Decimal(10)])
     add("--futures-fees-bps", type=_bps, nargs=2, metavar=("MAKER", "TAKER"), default=[Decimal(2), Decimal(5)])
+    add("--limits-factor", type=int, default=1, help="all request limits times this, for a market that runs faster")
     add("--live-spot-url", default=LIVE_URLS[MarketKind.SPOT])
     add("--live-futures-url", default=LIVE_URLS[MarketKind.FUTURES])
     add("--exit-with-stdin", action="store_true", help="end when standard input does, so that no orphan stays")
@@ -84,6 +85,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         slippage_bps=options.slippage_bps,
         fees=Fees(*options.spot_fees_bps, *options.futures_fees_bps),
         live_urls={MarketKind.SPOT: options.live_spot_url, MarketKind.FUTURES: options.live_futures_url},
+        limits_factor=options.limits_factor,
         exit_with_stdin=options.exit_with_stdin,
     )
 

@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from infra.local.exchange.errors import ControlError, StartError
+from infra.local.exchange.errors import ApiError, ControlError, StartError
+from infra.local.exchange.faults import Faults
 from infra.local.exchange.futures import FuturesDesk
 from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.market.candle import Candle
 from infra.local.exchange.market.minutes import MinuteMarket
+from infra.local.exchange.read_lag import ReadLag
 from infra.local.exchange.records import BUY
 from infra.local.exchange.spot import SpotDesk
-from infra.local.exchange.times import MINUTE_MS, iso
+from infra.local.exchange.times import MINUTE_MS, RealClock, iso
 from infra.local.exchange.traffic import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.exchange.instruments import Instrument
     from infra.local.exchange.market.live import LiveMarket
     from infra.local.exchange.records import Order
     from infra.local.exchange.settings import Settings
     from infra.local.exchange.state import State
+    from infra.local.exchange.times import WireClock
 
 
 class Exchange:
     """Everything that a route needs; `lock` is held by whoever reads or changes it."""
 
-    def __init__(self, settings: Settings, market: MinuteMarket | LiveMarket, state: State) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        market: MinuteMarket | LiveMarket,
+        state: State,
+        clock: WireClock | None = None,
+    ) -> None:
         self.settings = settings
         self.market = market
         self.state = state
         self.lock = threading.RLock()
-        self.traffic = Traffic()
+        self.clock = clock or RealClock()
+        self.traffic = Traffic(self.clock, settings.limits_factor)
+        self.faults = Faults()
+        self.read_lag = ReadLag()
+        #: What the matching engine still has to do, and when: requests that were answered -1007.
+        self.late: list[tuple[int, Callable[[], object]]] = []
         self.spot = SpotDesk(state, market, settings.fees)
         self.futures = FuturesDesk(state, market, settings.fees)
         self._resume()
@@ -51,6 +68,16 @@ class Exchange:
                 self.market.stand_at(int(self.state.settings["market_time_ms"]))
             self.state.set("market_time_ms", str(self.market.now_ms()))
         self.state.commit()
+
+    def run_late(self) -> None:
+        """Do what is due of the requests that the engine was slow with. Nobody can tell that it is done only now."""
+        with self.lock:
+            now_ms = self.clock.now_ms()
+            due = sorted((one for one in self.late if one[0] <= now_ms), key=lambda one: one[0])
+            self.late = [one for one in self.late if one[0] > now_ms]
+            for _, act in due:
+                with suppress(ApiError):  # its sender was answered long ago
+                    act()
 
     def advance(self, to_ms: int) -> int:
         """Run the market to `to_ms`, matching every minute in between in order; return how many orders were filled."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ZERO, decimals_of, fixed, plain
-from infra.local.exchange.times import wire_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,33 +17,20 @@ _DELIVERY_MS = 4_133_404_800_000  # 2100-12-25, which Binance writes for a perpe
 
 
 def spot_info(instruments: Iterable[Instrument]) -> Json:
-    """Return the body of /api/v3/exchangeInfo."""
+    """Return the body of /api/v3/exchangeInfo but for time and limits."""
     return {
         "timezone": "UTC",
-        "serverTime": wire_ms(),
-        "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, 6000),
-            _limit("ORDERS", "SECOND", 10, 100),
-            _limit("ORDERS", "DAY", 1, 200_000),
-            _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
-        ],
         "exchangeFilters": [],
         "symbols": [_spot_symbol(one) for one in instruments],
     }
 
 
 def futures_info(instruments: Iterable[Instrument]) -> Json:
-    """Return the body of /fapi/v1/exchangeInfo."""
+    """Return the body of /fapi/v1/exchangeInfo but for time and limits."""
     listed = list(instruments)
     return {
         "timezone": "UTC",
-        "serverTime": wire_ms(),
         "futuresType": "U_MARGINED",
-        "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            _limit("ORDERS", "MINUTE", 1, 1200),
-            _limit("ORDERS", "SECOND", 10, 300),
-        ],
         "exchangeFilters": [],
         "assets": [
             {"asset": quote, "marginAvailable": True, "autoAssetExchange": "0"}
@@ -52,10 +38,6 @@ def futures_info(instruments: Iterable[Instrument]) -> Json:
         ],
         "symbols": [_futures_symbol(one) for one in listed],
     }
-
-
-def _limit(kind: str, interval: str, number: int, limit: int) -> Json:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
 def _spot_symbol(one: Instrument) -> Json:

@@ -39,4 +39,6 @@ class Settings:
     slippage_bps: Decimal = Decimal(2)
     fees: Fees = field(default_factory=Fees)
     live_urls: dict[MarketKind, str] = field(default_factory=lambda: dict(LIVE_URLS))
+    #: All request limits times this, where the market runs faster than the wall clock.
+    limits_factor: int = 1
     exit_with_stdin: bool = False

@@ -13,7 +13,6 @@ from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.market.candle import INTERVALS, Candle, bucket_end
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.routes.route import Route, heavier_without
-from infra.local.exchange.times import wire_ms
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
@@ -29,8 +28,7 @@ def _ping(call: Call) -> Json:
 
 
 def _time(call: Call) -> Json:
-    del call
-    return {"serverTime": wire_ms()}
+    return {"serverTime": call.wire_ms()}
 
 
 def _chosen(call: Call) -> list[Instrument] | None:
@@ -51,10 +49,11 @@ def _chosen(call: Call) -> list[Instrument] | None:
 
 
 def _exchange_info(call: Call) -> Json:
+    stated = {"serverTime": call.wire_ms(), "rateLimits": call.exchange.traffic.rate_limits(call.api)}
     if call.kind is MarketKind.FUTURES:
-        return futures_info(call.instruments())
+        return {**futures_info(call.instruments()), **stated}
     chosen = _chosen(call)
-    return spot_info(call.instruments() if chosen is None else chosen)
+    return {**spot_info(call.instruments() if chosen is None else chosen), **stated}
 
 
 def _minute_market(call: Call) -> MinuteMarket:
