@@ -59,7 +59,6 @@ __all__ = [
     "drop_entry",
     "equity",
     "exit_quantity",
-    "leave_now",
     "observe",
     "pending_exit",
     "request_exit",
@@ -184,20 +183,10 @@ def status(memory: BotMemory, parameters: Parameters) -> BotStatus:
 
 
 def request_exit(memory: BotMemory, reason: ExitReason, at: datetime, price: Decimal) -> BotMemory:
-    """Ask for the position to be left at the next decision (`manual`); nothing changes for a flat bot."""
+    """Ask for the position to be left (`manual`, or a stop that cannot rest); nothing changes for a flat bot."""
     if memory.position is None:
         return memory
     return with_exit(memory, PendingExit(reason, memory.last_close_at or at, memory.last_close or price))
-
-
-def leave_now(
-    memory: BotMemory, parameters: Parameters, rules: SymbolRules, reason: ExitReason, at: datetime, price: Decimal
-) -> tuple[BotMemory, ExitDecision | None]:
-    """Ask for the position to be left at once and return the decision; None where nothing of it can be sold."""
-    if memory.position is None:
-        return memory, None
-    memory = with_exit(memory, PendingExit(reason, memory.last_close_at or at, memory.last_close or price))
-    return memory, _exit_decision(memory, parameters, rules)
 
 
 def pending_exit(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:

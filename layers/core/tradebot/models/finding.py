@@ -20,9 +20,7 @@ class Finding(Base):
         Index(None, "bot_config_id", "id"),
         Index(None, "user_id"),
         # The same finding seen again is the same row.
-        Index(
-            "uq_findings_open", "bot_config_id", "kind", "text", unique=True, postgresql_where="resolved_at IS NULL"
-        ),
+        Index("uq_findings_open", "bot_config_id", "kind", "text", unique=True, postgresql_where="resolved_at IS NULL"),
         known_values("kind", FindingKind),
     )
 

@@ -33,10 +33,12 @@ def keep_findings(session: Session, claim: Claim, found: Sequence[Difference]) -
     if found:
         session.execute(
             upsert(Finding)
-            .values([
-                {"user_id": claim.user_id, "bot_config_id": claim.bot_config_id, "kind": one.kind, "text": one.text}
-                for one in found
-            ])
+            .values(
+                [
+                    {"user_id": claim.user_id, "bot_config_id": claim.bot_config_id, "kind": one.kind, "text": one.text}
+                    for one in found
+                ]
+            )
             .on_conflict_do_update(
                 index_elements=[Finding.bot_config_id, Finding.kind, Finding.text],
                 index_where=Finding.resolved_at.is_(None),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Interval, cast, exists, func, literal, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from tradebot.domain.money import ZERO
+from tradebot.domain.money import ZERO, display_price, exact, ratio
 from tradebot.models import LIVE_STATUSES, BotState, Fill, Leg, Order, OrderStatus, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.order import Execution
     from tradebot.models import MarketType, OrderType, Side, TradeReason
     from tradebot.repositories.leases import Claim
 
@@ -76,13 +78,20 @@ class LiveOrder:
         """What of it may still execute."""
         return self.quantity - self.executed_qty
 
+    def executed(self, execution: Execution) -> LiveOrder:
+        """Return the order after one more part of it was executed; the average price is for reading."""
+        if not self.executed_qty:
+            return replace(self, executed_qty=execution.quantity, avg_price=execution.average_price)
+        with exact():
+            quantity = self.executed_qty + execution.quantity
+            quote = self.executed_qty * (self.avg_price or ZERO) + execution.quote_quantity
+        return replace(self, executed_qty=quantity, avg_price=display_price(ratio(quote, quantity)))
+
     @staticmethod
     def of(order_id: int, intent: Intent) -> LiveOrder:
         """Return the order of an intent that has just been recorded."""
         shared = LiveOrder.__dataclass_fields__.keys() & Intent.__dataclass_fields__.keys()
-        return LiveOrder(
-            id=order_id, status=OrderStatus.SENDING, **{name: getattr(intent, name) for name in shared}
-        )
+        return LiveOrder(id=order_id, status=OrderStatus.SENDING, **{name: getattr(intent, name) for name in shared})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ def find_trade_ids(session: Session, user_id: int, order_id: int) -> set[str]:
     return set(session.scalars(select(Fill.trade_id).where(Fill.order_id == order_id, Fill.user_id == user_id)))
 
 
-def find_known_client_ids(session: Session, user_id: int, client_ids: Set[str]) -> set[str]:
+def find_known_client_ids(session: Session, user_id: int, client_ids: AbstractSet[str]) -> set[str]:
     """Return those of the ids that any bot of the user has given to an order."""
     return set(
         session.scalars(

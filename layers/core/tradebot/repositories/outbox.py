@@ -31,9 +31,11 @@ def insert_messages(session: Session, user_id: int, messages: Sequence[Message])
     if messages:
         session.execute(
             upsert(OutboxMessage)
-            .values([
-                {"user_id": user_id, "kind": one.kind, "event_key": one.event_key, "payload": one.payload}
-                for one in messages
-            ])
+            .values(
+                [
+                    {"user_id": user_id, "kind": one.kind, "event_key": one.event_key, "payload": one.payload}
+                    for one in messages
+                ]
+            )
             .on_conflict_do_nothing(index_elements=[OutboxMessage.event_key])
         )

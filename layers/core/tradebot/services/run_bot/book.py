@@ -11,6 +11,7 @@ from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import Execution, Leg
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
+from tradebot.engine.candle_step import roll_day
 from tradebot.engine.decision import EntryDecision
 from tradebot.models import FindingKind, MessageKind
 from tradebot.repositories.findings import Difference
@@ -47,8 +48,10 @@ def book_events(tick: Tick) -> None:
     """Book all that waits, where no candle is taken in between."""
     for event in sorted(tick.events, key=lambda event: event.at):
         assert tick.memory is not None
-        tick.remember(event.book(tick.memory))
-    tick.events.clear()
+        with tick.all_or_nothing():
+            memory = event.book(roll_day(tick.memory, tick.rules, event.at.date()))
+        tick.remember(memory)
+        tick.events.remove(event)
 
 
 def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradebot.domain.market import BotStatus
 from tradebot.domain.order import Leg, Side
 from tradebot.domain.position import PositionSide
 from tradebot.engine.parameters import resolve_parameters
+from tradebot.errors import ExchangeUnavailableError
 from tradebot.models import KeyEnvironment
 from tradebot.services.run_bot.exchange_view import view_exchange
 from tradebot.services.run_bot.steps import no_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from decimal import Decimal
 
@@ -147,10 +149,31 @@ class Tick:
         """The symbol's filters."""
         return self.market.symbol_rules(self.parameters.symbol)
 
-    @cached_property
+    @property
     def exchange_view(self) -> ExchangeView:
-        """What the exchange shows of the symbol, read once."""
-        return view_exchange(self.account, self.parameters.symbol, is_futures=self.parameters.is_futures)
+        """What the exchange shows of the symbol; it is asked once, and its silence is remembered too."""
+        if isinstance(self._exchange_view, ExchangeUnavailableError):
+            raise self._exchange_view
+        return self._exchange_view
+
+    @cached_property
+    def _exchange_view(self) -> ExchangeView | ExchangeUnavailableError:
+        try:
+            return view_exchange(self.account, self.parameters.symbol, is_futures=self.parameters.is_futures)
+        except ExchangeUnavailableError as error:
+            return error
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take back what was noted for the record where the memory did not come to hold it."""
+        noted: tuple[list[Any], ...] = (self.unrecorded, self.unrecorded_funding, self.outbox)
+        before = [len(one) for one in noted]
+        try:
+            yield
+        except BaseException:
+            for one, length in zip(noted, before, strict=True):
+                del one[length:]
+            raise
 
     @property
     def exit_is_in_doubt(self) -> bool:

@@ -77,17 +77,18 @@ def decide(tick: Tick) -> Decision | None:
         tick.status = engine.status(memory, tick.parameters)
         return None
     candles, price = _market_now(tick)
-    decision = engine.observe(
-        memory,
-        tick.parameters,
-        tick.rules,
-        candles,
-        events=tick.events,
-        resting=resting_levels(tick),
-        price_now=price,
-        tick_at=tick.tick_at,
-        market_now=tick.market_now,
-    )
+    with tick.all_or_nothing():
+        decision = engine.observe(
+            memory,
+            tick.parameters,
+            tick.rules,
+            candles,
+            events=tick.events,
+            resting=resting_levels(tick),
+            price_now=price,
+            tick_at=tick.tick_at,
+            market_now=tick.market_now,
+        )
     tick.events.clear()
     tick.remember(decision.memory)
     tick.price = price or decision.memory.last_close
@@ -98,7 +99,7 @@ def decide(tick: Tick) -> Decision | None:
 
 
 def _market_now(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
-    """Return the new candles and, for a position, the price. Data that is missing opens nothing and keeps nothing in."""
+    """Return the new candles and, for a position, the price. Missing data opens nothing and keeps nothing in."""
     assert tick.memory is not None
     try:
         candles = new_candles(tick)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import ZERO, canonical
+from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import Leg
 from tradebot.engine import tick as engine
 from tradebot.services.run_bot.place_order import Draft, place
-from tradebot.services.run_bot.withdraw import withdraw
+from tradebot.services.run_bot.withdraw import locked_coins, withdraw
 
 if TYPE_CHECKING:
     from tradebot.engine.decision import ExitDecision
@@ -22,12 +22,15 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
     if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
         return
     if not decision.reduce_only:
+        # Read before anything is cancelled: an answer that is missing then leaves the stop where it is.
+        tick.account.synchronise_clock()
+        with exact():
+            free = tick.account.free_balances().get(tick.rules.base_asset, ZERO) + locked_coins(tick)
         if not withdraw(tick, tick.resting):
             return
         decision_now = _decision_now(tick)
         if decision_now is None:
             return  # what rested has executed first: that was the exit
-        free = tick.account.free_balances().get(tick.rules.base_asset, ZERO)
         decision = decision_now.capped(free, tick.rules)
     if decision.quantity < tick.rules.min_qty:
         tick.messages.append(

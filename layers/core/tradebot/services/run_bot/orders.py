@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradebot.domain.money import ZERO
@@ -15,6 +14,8 @@ from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tradebot.engine.decision import Decision, EntryDecision
     from tradebot.services.run_bot.context import Tick
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import protection_key
 from tradebot.engine import tick as engine
-from tradebot.errors import StopWouldTriggerError
+from tradebot.errors import ExchangeAuthenticationError, ExchangeThrottledError, StopWouldTriggerError
 from tradebot.repositories.orders import count_attempts
+from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import MIN_REMAINING_MS, Draft, Sent, place
 from tradebot.services.run_bot.recover import QUIET_MS, look_up
-from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Protection:
 
 def resting_levels(tick: Tick) -> engine.Resting:
     """Return the levels that the exchange acts on by itself."""
-    stop = next((order for order in tick.resting if order.leg is Leg.STOP), None)
-    take_profit = next((order for order in tick.resting if order.leg is Leg.TAKE_PROFIT), None)
-    return engine.Resting(stop and stop.stop_price, take_profit and take_profit.price)
+    stop = next((order.stop_price for order in tick.resting if order.leg is Leg.STOP), None)
+    take_profit = next((order.price for order in tick.resting if order.leg is Leg.TAKE_PROFIT), None)
+    return engine.Resting(stop, take_profit)
 
 
 def is_protected(tick: Tick) -> bool:
@@ -74,9 +74,11 @@ def protect(tick: Tick) -> None:
     wanted = _wanted(tick)
     if wanted is None:
         withdraw(tick, tick.resting)
-    elif tick.failure is not None or tick.exit_is_in_doubt or any(one.leg.is_protection for one in tick.in_doubt):
+    elif tick.exit_is_in_doubt or any(one.leg.is_protection for one in tick.in_doubt):
         # An exit under way may have sold what another order would sell again; what was cancelled may still rest.
         return
+    elif isinstance(tick.failure, ExchangeAuthenticationError | ExchangeThrottledError):
+        return  # nothing would be accepted
     elif tick.parameters.is_futures:
         _protect_futures(tick, wanted)
     else:
@@ -225,10 +227,9 @@ def _flatten(tick: Tick, wanted: Protection, why: str) -> None:
     assert memory is not None
     tick.messages.append(f"The stop cannot rest at the exchange, so the position is left: {why}")
     price = tick.price or wanted.stop_price
-    memory, decision = engine.leave_now(
-        memory, tick.parameters, tick.rules, wanted.reason, tick.tick_at, price
-    )
+    memory = engine.request_exit(memory, wanted.reason, tick.tick_at, price)
     tick.remember(memory)
+    decision = engine.pending_exit(memory, tick.parameters, tick.rules)
     if decision is not None:
         leave(tick, decision, protects=True)
     if tick.memory is not None and tick.memory.position is None:

@@ -6,16 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.domain.order import Side
 from tradebot.errors import ConflictError, ExchangeUnavailableError
 from tradebot.models import BotStatus, FindingKind
 from tradebot.observability import count, logger
 from tradebot.repositories.findings import Difference
 from tradebot.repositories.orders import find_known_client_ids
+from tradebot.services.run_bot.withdraw import locked_coins
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tradebot.services.run_bot.context import Tick
     from tradebot.services.run_bot.exchange_view import ExchangeView
 
@@ -96,8 +94,7 @@ def _coins_missing(tick: Tick, view: ExchangeView) -> list[Difference]:
     """The account may hold more than the bot's: others' coins. Fewer means that they were sold or moved away."""
     held = ZERO if tick.memory is None else tick.memory.base_held
     with exact():
-        locked = _locked(tick)
-        there = view.free.get(tick.rules.base_asset, ZERO) + locked
+        there = view.free.get(tick.rules.base_asset, ZERO) + locked_coins(tick)
         if held - there < tick.rules.step_size:
             return []
     return [
@@ -106,9 +103,3 @@ def _coins_missing(tick: Tick, view: ExchangeView) -> list[Difference]:
             f"The bot's books hold {canonical(held)} {tick.rules.base_asset}, the account has {canonical(there)}.",
         )
     ]
-
-
-def _locked(tick: Tick) -> Decimal:
-    """Return what the bot's resting sales lock: a list locks its coins once."""
-    sales = {order.list_client_order_id or order.client_order_id: order for order in tick.resting}
-    return sum((order.left for order in sales.values() if order.side is Side.SELL), ZERO)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
-from tradebot.domain.money import ZERO, display_price, exact, ratio
 from tradebot.engine.tick import unrealized_pnl
 from tradebot.errors import LeaseLostError
 from tradebot.repositories.findings import keep_findings
@@ -16,8 +15,6 @@ from tradebot.repositories.outbox import insert_messages
 from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from sqlalchemy.orm import Session
 
     from tradebot.domain.order import OrderStatus
@@ -42,33 +39,20 @@ def clear_recorded(tick: Tick) -> None:
 
 def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
     order, execution = outcome.order, outcome.execution
-    executed_qty, avg_price = _executed(outcome)
+    after = order if execution is None else order.executed(execution)
     settle_order(
         session,
         tick.claim,
         order.id,
         status=_moved(order.status, outcome.status),
         venue_order_id=outcome.venue_order_id,
-        executed_qty=executed_qty,
-        avg_price=avg_price,
+        executed_qty=None if execution is None else after.executed_qty,
+        avg_price=None if execution is None else after.avg_price,
         last_error=outcome.last_error,
     )
     if execution is not None:
         insert_fills(session, _fill_rows(tick, outcome))
         add_to_trade(session, _trade_row(tick, outcome))
-
-
-def _executed(outcome: Outcome) -> tuple[Decimal | None, Decimal | None]:
-    """Return what an order has executed by now and its average price; None where these fills do not change it."""
-    order, execution = outcome.order, outcome.execution
-    if execution is None:
-        return None, None
-    if not order.executed_qty:
-        return execution.quantity, execution.average_price
-    with exact():
-        quantity = order.executed_qty + execution.quantity
-        quote = order.executed_qty * (order.avg_price or ZERO) + execution.quote_quantity
-    return quantity, display_price(ratio(quote, quantity))
 
 
 def finish(tick: Tick, ending: Ending) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from tradebot.clock import market_clock
@@ -26,6 +25,7 @@ from tradebot.services.run_bot.recover import recover_orders
 from tradebot.services.run_bot.steps import no_step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tradebot.clock import MarketClockMode
@@ -78,6 +78,7 @@ class RunBot:
         )
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
+        measure_milliseconds("TickAge", self._age_ms(tick_at))
         count("TicksBusy" if outcome == "busy" else "TicksDone")
         _count_orders(actions)
         logger().info(
@@ -90,6 +91,10 @@ class RunBot:
             requests=report.requests,
         )
         return report
+
+    def _age_ms(self, tick_at: datetime) -> float:
+        """Return how long after its minute the tick was done."""
+        return (market_clock(self.clock_mode, tick_at).market_now() - tick_at).total_seconds() * 1000
 
     def _run(
         self, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
@@ -154,10 +159,12 @@ def _trade(tick: Tick) -> None:
     try:
         if wants_to_trade(tick.claim):
             _decide_and_act(tick)
-        else:
-            book_events(tick)
     except LeaseLostError as error:
         tick.messages.append(error.message)
+    except TradeBotError as error:
+        # Whatever could not be done: a position is not left without its stop for it.
+        tick.failure = tick.failure or error
+    book_events(tick)
     _leave_protected(tick)
     if tick.failure is not None:
         raise tick.failure
@@ -166,8 +173,7 @@ def _trade(tick: Tick) -> None:
 def _decide_and_act(tick: Tick) -> None:
     reconcile(tick)
     if is_starting(tick):
-        if tick.memory is not None:
-            book_events(tick)
+        book_events(tick)
         start(tick)
     decision = decide(tick)
     if decision is not None:

@@ -47,14 +47,8 @@ class Settlement:
     @property
     def settled_order(self) -> LiveOrder:
         """The order as it stands after this."""
-        with exact():
-            executed = self.order.executed_qty + sum((fill.quantity for fill in self.fills), ZERO)
-        return replace(
-            self.order,
-            status=self.status,
-            executed_qty=executed,
-            venue_order_id=self.venue_order_id or self.order.venue_order_id,
-        )
+        order = replace(self.order, status=self.status, venue_order_id=self.venue_order_id or self.order.venue_order_id)
+        return order.executed(Execution.from_fills(self.fills)) if self.fills else order
 
 
 def settlement_of(tick: Tick, order: LiveOrder, venue: VenueOrder) -> Settlement:
@@ -66,15 +60,10 @@ def settlement_of(tick: Tick, order: LiveOrder, venue: VenueOrder) -> Settlement
         return doubtful(tick, order, "the order is FILLED at the exchange, with nothing executed")
     settlement = Settlement(order, venue.status, venue_order_id)
     if venue.executed_quantity > order.executed_qty:
-        try:
-            fills = venue.fills if venue.fills is not None and not order.executed_qty else None
-            fills = fills or _new_fills(tick, order, venue.order_id, venue.executed_quantity)
-            if fills is None:
-                return doubtful(tick, order, "the order's trades are not visible yet", venue_order_id=venue_order_id)
-            settlement = replace(settlement, fills=fills, commission_prices=_commission_prices(tick, fills))
-        except ExchangeError as error:
-            reason = f"the order's trades could not be read: {error.message}"
-            return doubtful(tick, order, reason, venue_order_id=venue_order_id)
+        read = _with_new_fills(tick, settlement, venue)
+        if isinstance(read, str):
+            return doubtful(tick, order, read, venue_order_id=venue_order_id)
+        settlement = read
     if venue.status.is_live and not order.leg.is_protection:
         reason = f"the order is {venue.status} at the exchange"
         in_doubt = doubtful(tick, order, reason, venue_order_id=venue_order_id, status=venue.status)
@@ -85,8 +74,22 @@ def settlement_of(tick: Tick, order: LiveOrder, venue: VenueOrder) -> Settlement
         return settlement
     tick.unrest(order)
     if not settlement.fills and not order.leg.is_protection:
-        tick.messages.append(f"The {order.leg.value} order was {venue.status} by the exchange.")
+        tick.messages.append(f"The {order.leg.label} order was {venue.status} by the exchange.")
     return settlement
+
+
+def _with_new_fills(tick: Tick, settlement: Settlement, venue: VenueOrder) -> Settlement | str:
+    """Add what was executed since it was recorded; or say why that cannot be known yet."""
+    order = settlement.order
+    try:
+        fills = None if order.executed_qty else venue.fills
+        if fills is None:
+            fills = _new_fills(tick, order, venue.order_id, venue.executed_quantity)
+        if fills is None:
+            return "the order's trades are not visible yet"
+        return replace(settlement, fills=fills, commission_prices=_commission_prices(tick, fills))
+    except ExchangeError as error:
+        return f"the order's trades could not be read: {error.message}"
 
 
 def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlement:
@@ -152,6 +155,7 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
         return fills
     with tick.open_session(tick.claim.user_id) as session:
         known = find_trade_ids(session, tick.claim.user_id, order.id)
+    known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
     return tuple(fill for fill in fills if fill.trade_id not in known)
 
 

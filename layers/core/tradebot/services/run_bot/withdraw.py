@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.domain.order import OrderStatus, OrderType
+from tradebot.domain.money import ZERO, exact
+from tradebot.domain.order import OrderStatus, OrderType, Side
 from tradebot.errors import (
     CancelRefusedError,
     ExchangeAuthenticationError,
@@ -22,6 +23,7 @@ from tradebot.services.run_bot.settle import Settlement, settlement_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from tradebot.repositories.orders import LiveOrder
     from tradebot.services.run_bot.context import Tick
@@ -39,7 +41,16 @@ def withdraw(tick: Tick, orders: Sequence[LiveOrder]) -> bool:
         tick.messages.append("Too little of the function's time was left to cancel; the next tick tries again.")
         return False
     tick.account.synchronise_clock()
-    return all([_withdraw_one(tick, request) for request in _requests(orders)])
+    # Each is tried, whatever became of the others.
+    are_gone = [_withdraw_one(tick, request) for request in _requests(orders)]
+    return all(are_gone)
+
+
+def locked_coins(tick: Tick) -> Decimal:
+    """Return what the bot's resting sales lock on spot: a list locks its coins once."""
+    sales = {order.list_client_order_id or order.client_order_id: order for order in tick.resting}
+    with exact():
+        return sum((order.left for order in sales.values() if order.side is Side.SELL), ZERO)
 
 
 def _requests(orders: Sequence[LiveOrder]) -> list[list[LiveOrder]]:
