@@ -56,11 +56,11 @@ __all__ = [
     "apply_exit",
     "apply_funding",
     "decide_entry",
+    "decide_exit",
     "drop_entry",
     "equity",
     "exit_quantity",
     "observe",
-    "pending_exit",
     "request_exit",
     "restart_memory",
     "signal_is_fresh",
@@ -165,7 +165,7 @@ def observe(
     memory = roll_day(memory, rules, tick_at.date())
     if memory.position is not None:
         memory = _test_price(memory, memory.position, price_now, tick_at, resting)
-    exit_decision = _exit_decision(memory, parameters, rules)
+    exit_decision = decide_exit(memory, parameters, rules)
     memory, entry, said = decide_entry(memory, parameters, market_now)
     notes += said
     return Decision(memory, exit_decision, entry, status(memory, parameters), tuple(notes))
@@ -187,11 +187,6 @@ def request_exit(memory: BotMemory, reason: ExitReason, at: datetime, price: Dec
     if memory.position is None:
         return memory
     return with_exit(memory, PendingExit(reason, memory.last_close_at or at, memory.last_close or price))
-
-
-def pending_exit(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
-    """Return the exit that is pending, for as much as is held by now."""
-    return _exit_decision(memory, parameters, rules)
 
 
 def drop_entry(memory: BotMemory) -> BotMemory:
@@ -221,7 +216,8 @@ def _test_price(
     return with_exit(memory, PendingExit(reason, close_at, memory.last_close or price_now))
 
 
-def _exit_decision(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+def decide_exit(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+    """Return the pending exit as a decision; None for a flat bot and where none is pending."""
     position, pending = memory.position, memory.pending_exit
     if position is None or pending is None:
         return None

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
     from tradebot.engine.tick import Event
-    from tradebot.errors import TradeBotError
     from tradebot.exchange.protocol import Account, FundingPayment, MarketData
     from tradebot.repositories.findings import Difference
     from tradebot.repositories.leases import Claim
@@ -117,8 +116,10 @@ class Tick:
     differences: list[Difference] | None = None
     #: Whether books and exchange may differ, which blocks entries.
     is_frozen: bool = False
-    #: An error that an order met after its intent was recorded: it ends the tick once the order is recorded.
-    failure: TradeBotError | None = None
+    #: What the exchange holds where that is less than the books: no more can be protected or sold.
+    held_at_most: Decimal | None = None
+    #: An error that ends the tick once what it did is recorded and its position protected.
+    failure: Exception | None = None
     #: What the user is told.
     messages: list[str] = field(default_factory=list)
     #: Of a bot without a key: what it remembers, and its trades of this tick with their numbers.

@@ -55,4 +55,4 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
 
 def _decision_now(tick: Tick) -> ExitDecision | None:
     assert tick.memory is not None
-    return engine.pending_exit(tick.memory, tick.parameters, tick.rules)
+    return engine.decide_exit(tick.memory, tick.parameters, tick.rules)

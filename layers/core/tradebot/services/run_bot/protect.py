@@ -90,7 +90,9 @@ def _wanted(tick: Tick) -> Protection | None:
     if position is None:
         return None
     quantity = engine.exit_quantity(position, tick.rules)
-    if quantity <= 0:
+    if tick.held_at_most is not None:
+        quantity = min(quantity, tick.held_at_most)
+    if quantity < tick.rules.min_qty:
         return None
     stop_price, reason = position.stop
     return Protection(
@@ -229,7 +231,7 @@ def _flatten(tick: Tick, wanted: Protection, why: str) -> None:
     price = tick.price or wanted.stop_price
     memory = engine.request_exit(memory, wanted.reason, tick.tick_at, price)
     tick.remember(memory)
-    decision = engine.pending_exit(memory, tick.parameters, tick.rules)
+    decision = engine.decide_exit(memory, tick.parameters, tick.rules)
     if decision is not None:
         leave(tick, decision, protects=True)
     if tick.memory is not None and tick.memory.position is None:

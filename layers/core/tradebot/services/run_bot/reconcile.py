@@ -77,6 +77,8 @@ def _position_differs(tick: Tick, view: ExchangeView) -> list[Difference]:
     with exact():
         if abs(view.position.quantity - held) < tick.rules.step_size:
             return []
+    is_same_side = view.position.quantity * held > 0
+    tick.held_at_most = abs(view.position.quantity) if is_same_side else ZERO
     if not held:
         text = (
             f"The account holds a futures position in {tick.parameters.symbol} that this bot did not open:"
@@ -97,6 +99,7 @@ def _coins_missing(tick: Tick, view: ExchangeView) -> list[Difference]:
         there = view.free.get(tick.rules.base_asset, ZERO) + locked_coins(tick)
         if held - there < tick.rules.step_size:
             return []
+    tick.held_at_most = tick.rules.floor_quantity(there)
     return [
         Difference(
             FindingKind.COINS_MISSING,

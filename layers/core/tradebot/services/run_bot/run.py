@@ -161,8 +161,7 @@ def _trade(tick: Tick) -> None:
             _decide_and_act(tick)
     except LeaseLostError as error:
         tick.messages.append(error.message)
-    except TradeBotError as error:
-        # Whatever could not be done: a position is not left without its stop for it.
+    except Exception as error:  # noqa: BLE001  whatever it is, a position is not left without its stop for it
         tick.failure = tick.failure or error
     book_events(tick)
     _leave_protected(tick)
