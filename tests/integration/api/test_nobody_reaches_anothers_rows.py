@@ -78,6 +78,7 @@ ROUTES: dict[str, Route | None] = {
     "getBotReport": Route("bot"),
     "listBotOrders": Route("bot"),
     "listBotTransfers": Route("bot"),
+    "listBotFindings": Route("bot"),
     "setBotKillSwitch": Route("bot", body={"reason": "mine now", "position": "close"}),
     "clearBotKillSwitch": Route("bot"),
     "emergencyCloseBot": Route("bot"),

@@ -93,6 +93,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
         for values in ({"kill_switch_by": "user"}, {"kill_switch_at": AT}, {"kill_switch_reason": "odd fills"})
     ),
     ("orders", {"client_order_id": "tb1.with.dots"}, "client_order_id_shape"),
+    ("orders", {"list_client_order_id": "tb1.with.dots"}, "list_client_order_id_shape"),
     ("orders", {"attempt": 0}, "attempt_positive"),
     ("orders", {"leg": "somewhere"}, "leg_known"),
     ("orders", {"type": "ICEBERG"}, "type_known"),
@@ -105,6 +106,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("trades", {"market_type": "margin"}, "market_type_known"),
     ("trades", {"reason": "hunch"}, "reason_known"),
     *((name, {"side": "HOLD"}, "side_known") for name in ("orders", "fills", "trades")),
+    ("findings", {"kind": "hunch"}, "kind_known"),
     ("backtests", {"interval": "7m"}, "interval_known"),
     ("backtests", {"symbol": "BTC-USDT"}, "symbol_shape"),
     ("backtests", {"market_type": "margin"}, "market_type_known"),

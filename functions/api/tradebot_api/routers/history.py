@@ -1,4 +1,4 @@
-"""What a bot did at the exchange: orders, transfers."""
+"""What a bot did at the exchange: orders, transfers, and what reconciliations found."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
 from tradebot_api.routers.documented import errors
-from tradebot_api.schemas.history import OrderPage, TransferPage
+from tradebot_api.schemas.history import FindingPage, OrderPage, TransferPage
 from tradebot_api.schemas.words import Leg, OrderStatus
 
 
@@ -58,3 +58,23 @@ def list_bot_transfers(
 ) -> Any:
     """List the margin that the bot moved, or meant to move, from spot to futures."""
     return cases.read_history.transfers(token, id, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/findings",
+    operation_id="listBotFindings",
+    response_model=FindingPage,
+    responses=errors(401, 404, 422),
+    summary="List what reconciliations of a bot found",
+)
+def list_bot_findings(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    *,
+    is_open: Annotated[bool, Query(alias="open", description="Only what is still so.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """List where the exchange and the bot's books differ, or did. An open finding keeps the bot from entering."""
+    return cases.read_history.findings(token, id, is_open=is_open, limit=limit, cursor=cursor)

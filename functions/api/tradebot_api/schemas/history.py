@@ -6,7 +6,16 @@ from pydantic import ConfigDict, Field
 
 from tradebot_api.schemas.fields import DecimalOut, Id, Instant, Out, Page
 from tradebot_api.schemas.trades import FeeOut
-from tradebot_api.schemas.words import Leg, MarketType, OrderStatus, OrderType, Side, TradeReason, TransferStatus
+from tradebot_api.schemas.words import (
+    FindingKind,
+    Leg,
+    MarketType,
+    OrderStatus,
+    OrderType,
+    Side,
+    TradeReason,
+    TransferStatus,
+)
 
 ORDER_EXAMPLE: dict[str, Any] = {
     "id": 1207,
@@ -48,6 +57,16 @@ TRANSFER_EXAMPLE: dict[str, Any] = {
     "last_error": "the exchange's history does not show it",
     "created_at": "2026-11-22T10:05:01Z",
     "updated_at": "2026-11-22T10:06:02Z",
+}
+
+
+FINDING_EXAMPLE: dict[str, Any] = {
+    "id": 5,
+    "kind": "foreign_order",
+    "text": "An order that is not the bot's rests at the exchange.",
+    "first_seen_at": "2026-11-22T10:05:01Z",
+    "last_seen_at": "2026-11-22T10:20:01Z",
+    "resolved_at": None,
 }
 
 
@@ -121,3 +140,22 @@ class TransferPage(Page[TransferOut]):
     """A page of transfers, newest first."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"items": [TRANSFER_EXAMPLE], "next_cursor": None}})
+
+
+class FindingOut(Out):
+    """A difference between the exchange and the bot's books, as a reconciliation found it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": FINDING_EXAMPLE})
+
+    id: Id
+    kind: FindingKind
+    text: str
+    first_seen_at: Instant
+    last_seen_at: Instant
+    resolved_at: Instant | None = Field(description="When a reconciliation did not find it any more; null while open.")
+
+
+class FindingPage(Page[FindingOut]):
+    """A page of findings, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"items": [FINDING_EXAMPLE], "next_cursor": None}})

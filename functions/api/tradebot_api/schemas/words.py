@@ -26,6 +26,7 @@ Leg = Literal["entry", "exit", "stop", "take_profit"]
 OrderStatus = Literal[
     "SENDING", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "UNKNOWN", "ABSENT"
 ]
+FindingKind = Literal["foreign_order", "position_differs", "coins_missing"]
 TransferStatus = Literal["SENDING", "DONE", "REFUSED", "UNKNOWN"]
 TradeReason = Literal[
     "entry_signal",

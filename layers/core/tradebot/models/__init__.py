@@ -9,6 +9,7 @@ from tradebot.models.bot_state import BotState
 from tradebot.models.enums import (
     BacktestStatus,
     BotStatus,
+    FindingKind,
     KeyEnvironment,
     Leg,
     MarketType,
@@ -20,6 +21,8 @@ from tradebot.models.enums import (
     TradeReason,
     TransferStatus,
 )
+from tradebot.models.finding import Finding
+from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.kill_switch import PlatformSwitch
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
@@ -41,6 +44,9 @@ __all__ = [
     "BotState",
     "BotStatus",
     "Fill",
+    "Finding",
+    "FindingKind",
+    "Funding",
     "IdempotencyKey",
     "KeyEnvironment",
     "Leg",

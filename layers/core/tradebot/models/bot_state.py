@@ -78,6 +78,8 @@ class BotState(KillSwitchColumns, Base):
     #: The user wants the position closed at market: ticks try until it is, whatever else forbids them to trade.
     close_requested_at: Mapped[datetime | None]
     last_run_at: Mapped[datetime | None]
+    #: Market time of the last full comparison with the exchange.
+    reconciled_at: Mapped[datetime | None]
     last_error_message: Mapped[str | None] = mapped_column(Text)
     #: It only grows: whoever holds an older one has lost the lease.
     lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

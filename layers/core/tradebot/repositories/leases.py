@@ -26,7 +26,18 @@ from sqlalchemy import (
 )
 
 from tradebot.domain.kill_switch import KillSwitch, KillSwitchScope
-from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Order, PlatformSwitch, Transfer, User
+from tradebot.models import (
+    LIVE_STATUSES,
+    ApiKey,
+    BotConfig,
+    BotState,
+    BotStatus,
+    Finding,
+    Order,
+    PlatformSwitch,
+    Transfer,
+    User,
+)
 from tradebot.models.transfer import IN_DOUBT
 
 if TYPE_CHECKING:
@@ -57,6 +68,7 @@ class Claim:
     daily_pnl: Any
     daily_trades_count: int
     last_run_at: datetime | None
+    reconciled_at: datetime | None
     #: Not in any session; its strategy's columns are for `resolve_parameters`.
     config: BotConfig
     user_is_active: bool
@@ -72,6 +84,8 @@ class Claim:
     doubtful_transfers: int
     #: The user wants the position closed, whatever else forbids the bot to trade.
     close_requested_at: datetime | None
+    #: What the last reconciliation found and no later one has seen go.
+    open_findings: int
 
 
 def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datetime) -> Claim | None:
@@ -144,6 +158,12 @@ def _claim_statement() -> ReturningUpdate[Any]:
         .correlate(BotState)
         .scalar_subquery()
     )
+    open_findings = (
+        select(func.count())
+        .select_from(Finding)
+        .where(Finding.bot_config_id == bot, Finding.user_id == user, Finding.resolved_at.is_(None))
+        .scalar_subquery()
+    )
     return (
         update(BotState)
         .where(
@@ -165,7 +185,9 @@ def _claim_statement() -> ReturningUpdate[Any]:
             BotState.kill_switch_reason.label("bot_switch_reason"),
             BotState.close_requested_at,
             doubtful_transfers.label("doubtful_transfers"),
+            BotState.reconciled_at,
             live_orders.label("live_orders"),
+            open_findings.label("open_findings"),
             *start.c,
         )
     )
@@ -179,6 +201,7 @@ _CLAIM_FIELDS = (
     "daily_pnl",
     "daily_trades_count",
     "last_run_at",
+    "reconciled_at",
     "user_is_active",
     "key_environment",
     "key_is_valid",
@@ -187,6 +210,7 @@ _CLAIM_FIELDS = (
     "live_orders",
     "close_requested_at",
     "doubtful_transfers",
+    "open_findings",
 )
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from tradebot.models import Fill, Order
+from tradebot.models import Fill, Finding, Order
 from tradebot.repositories.cursors import decode_position, encode_position
 from tradebot.repositories.filters import where_equal
-from tradebot.repositories.pages import Page
+from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,6 +42,18 @@ def list_orders(
         return Page(rows, None)
     last = rows[limit - 1]
     return Page(rows[:limit], encode_position(last.created_at, last.id))
+
+
+def list_findings(
+    session: Session, user_id: int, bot_config_id: int, *, is_open: bool, limit: int, cursor: str | None
+) -> Page:
+    """Return a page of what reconciliations found, the last seen for the first time first."""
+    query = select(
+        Finding.id, Finding.kind, Finding.text, Finding.first_seen_at, Finding.last_seen_at, Finding.resolved_at
+    ).where(Finding.user_id == user_id, Finding.bot_config_id == bot_config_id)
+    if is_open:
+        query = query.where(Finding.resolved_at.is_(None))
+    return newest_first(session, query, Finding.first_seen_at, Finding.id, limit=limit, cursor=cursor)
 
 
 def sum_fills(session: Session, user_id: int, order_ids: Collection[int]) -> Sequence[Record]:

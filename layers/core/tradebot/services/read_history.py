@@ -61,6 +61,17 @@ class ReadHistory:
             _require_bot(session, token.user_id, bot_config_id, page)
             return page
 
+    def findings(
+        self, token: AccessToken, bot_config_id: int, *, is_open: bool, limit: int, cursor: str | None
+    ) -> Page:
+        """Return a page of findings, of those that are still open where `is_open`. Raises NotFoundError."""
+        with self.sessions.of(token) as session:
+            page = order_history.list_findings(
+                session, token.user_id, bot_config_id, is_open=is_open, limit=limit, cursor=cursor
+            )
+            _require_bot(session, token.user_id, bot_config_id, page)
+            return page
+
 
 def _require_bot(session: Session, user_id: int, bot_config_id: int, page: Page) -> None:
     """Nothing found: either there is nothing, or there is no such bot."""

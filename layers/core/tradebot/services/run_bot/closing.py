@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.order import ExitReason
 from tradebot.engine import tick as engine
-from tradebot.errors import LeaseLostError
-from tradebot.services.run_bot.orders import leave
+from tradebot.services.run_bot.leave import leave
 
 if TYPE_CHECKING:
     from tradebot.services.run_bot.context import Tick
@@ -23,7 +22,4 @@ def close_position(tick: Tick) -> None:
     tick.remember(memory)
     decision = engine.decide_exit(memory, tick.parameters, tick.rules)
     assert decision is not None
-    try:
-        leave(tick, decision)
-    except LeaseLostError as error:
-        tick.messages.append(error.message)
+    leave(tick, decision)

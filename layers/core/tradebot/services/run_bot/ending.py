@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tradebot.domain.market import BotStatus
 from tradebot.errors import ExchangeThrottledError, TradeBotError
 from tradebot.services.run_bot.gates import is_closed, is_closing, wants_to_trade
+from tradebot.services.run_bot.protect import is_protected
 
 if TYPE_CHECKING:
     from tradebot.services.run_bot.context import Tick
@@ -46,7 +47,7 @@ def ending_of(tick: Tick) -> Ending:
         return Ending("done", tick.status, due_again_at, message)
     if is_closing(tick) and not is_closed(tick):
         return Ending("closing", BotStatus.STOPPING, next_run_at(tick.tick_at, 60), message)
-    if tick.in_doubt:
+    if tick.in_doubt or not is_protected(tick):
         return Ending("settling", BotStatus.STOPPING, due_again_at, message)
     return Ending("stopped", BotStatus.STOPPED, None, message)
 

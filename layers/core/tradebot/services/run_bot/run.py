@@ -10,15 +10,20 @@ from tradebot.clock import market_clock
 from tradebot.errors import LeaseLostError, TradeBotError
 from tradebot.observability import bind, count, logger, measure_milliseconds
 from tradebot.repositories.leases import AT_ONCE, claim_bot
+from tradebot.services.run_bot.book import book_events
 from tradebot.services.run_bot.closing import close_position
-from tradebot.services.run_bot.context import Tick, raise_failure
+from tradebot.services.run_bot.context import Tick
 from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, load_memory, start
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
+from tradebot.services.run_bot.funding import read_funding
 from tradebot.services.run_bot.gates import is_closing, require_key, time_of_unscheduled_tick, wants_to_trade
 from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
+from tradebot.services.run_bot.protect import is_protected, protect
+from tradebot.services.run_bot.reconcile import reconcile
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
+from tradebot.services.run_bot.steps import no_step
 from tradebot.services.run_bot.transfer import recover_transfers
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from tradebot.clock import MarketClockMode
     from tradebot.services.run_bot.context import Exchanges
+    from tradebot.services.run_bot.steps import Step
     from tradebot.services.user_sessions import OpenSession
 
 
@@ -54,6 +60,8 @@ class RunBot:
     exchanges: Exchanges
     clock_mode: MarketClockMode
     statements: Counter
+    step: Step = no_step
+    sleep: Callable[[float], None] = time.sleep
 
     def __call__(
         self, *, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
@@ -73,6 +81,8 @@ class RunBot:
         )
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
+        if tick_at is not None:
+            measure_milliseconds("TickAge", self._age_ms(tick_at))
         count("TicksBusy" if outcome == "busy" else "TicksDone")
         _count_orders(actions)
         logger().info(
@@ -86,11 +96,17 @@ class RunBot:
         )
         return report
 
+    def _age_ms(self, tick_at: datetime) -> float:
+        """Return how long after its minute the tick was done."""
+        return (market_clock(self.clock_mode, tick_at).market_now() - tick_at).total_seconds() * 1000
+
     def _run(
         self, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
     ) -> tuple[str, list[str]]:
         with self.open_session(user_id) as session:
             claim = claim_bot(session, user_id, bot_config_id, tick_at or AT_ONCE)
+            self.step("claim.commit")
+        self.step("claim.committed")
         if claim is None:
             return "busy", []
         tick_at = tick_at or time_of_unscheduled_tick(claim, self.clock_mode)
@@ -101,6 +117,8 @@ class RunBot:
             self.exchanges,
             self.open_session,
             remaining_ms,
+            self.step,
+            self.sleep,
         )
         defect: Exception | None = None
         try:
@@ -139,20 +157,56 @@ def _trade(tick: Tick) -> None:
         return
     require_key(tick.claim)
     load_memory(tick)
+    _recover(tick)
+    if tick.parameters.is_futures:
+        read_funding(tick)
+    try:
+        _act_for_the_user(tick)
+    except LeaseLostError as error:
+        tick.messages.append(error.message)
+    except Exception as error:  # noqa: BLE001  whatever it is, a position is not left without its stop for it
+        tick.failure = tick.failure or error
+    book_events(tick)
+    _leave_protected(tick)
+    if tick.failure is not None:
+        raise tick.failure
+
+
+def _recover(tick: Tick) -> None:
+    """Find out what became of what an earlier tick left in doubt."""
     if tick.claim.live_orders:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
     recover_transfers(tick)
+
+
+def _act_for_the_user(tick: Tick) -> None:
+    """Close the position where its user wishes that, else trade where the bot is active."""
     if is_closing(tick):
+        book_events(tick)
         close_position(tick)
-        raise_failure(tick)
-        return
-    if not wants_to_trade(tick.claim):
-        return
+    elif wants_to_trade(tick.claim):
+        _decide_and_act(tick)
+
+
+def _decide_and_act(tick: Tick) -> None:
+    reconcile(tick)
     if is_starting(tick):
+        book_events(tick)
         start(tick)
     decision = decide(tick)
     if decision is not None:
         act(tick, decision)
-    raise_failure(tick)
+
+
+def _leave_protected(tick: Tick) -> None:
+    """Let no position be without its stop at the end, and no stop without a position."""
+    try:
+        protect(tick)
+    except LeaseLostError as error:
+        tick.messages.append(error.message)
+    if not is_protected(tick):
+        count("UnprotectedPositions")
+        logger().error("a position has no stop", actions=tick.actions)
+        tick.messages.append("The position has no stop at the exchange; the next tick tries again.")
