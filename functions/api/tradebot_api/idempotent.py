@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +35,13 @@ WAIT_SECONDS = 5.0
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    act_once: ActOnce
+    token: AccessToken
+    key: str
+
+
 class Idempotent:
     """ASGI middleware. What is no POST, or has no key or no good token, goes its way."""
 
@@ -44,32 +52,34 @@ class Idempotent:
         """Serve one request."""
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         key = headers.get(HEADER)
-        token = _token(scope, headers) if key is not None and scope["method"] == "POST" else None
-        if key is None or token is None:
+        if key is None or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         body = await _whole(receive)
-        act_once = use_cases_of(scope["app"]).act_once
+        receive = _again(body, receive)
         try:
+            token = await run_in_threadpool(_token, scope, headers)
+            if token is None:
+                await self._app(scope, receive, send)
+                return
             if not _KEY.fullmatch(key):
                 raise InvalidInputError(
                     f"{HEADER} takes 1 to 255 visible ASCII characters.", field="header.idempotency-key", rule="shape"
                 )
-            kept = await _begun(act_once, token, key, _hash(scope, body))
+            claim = _Claim(use_cases_of(scope["app"]).act_once, token, key)
+            kept = await _begun(claim, _hash(scope, body))
         except TradeBotError as error:
             await domain_problem(scope, error)(scope, receive, send)
             return
-        if kept is not None:
-            response = Response(kept.body, kept.status, {"Idempotent-Replayed": "true"})
-            if kept.content_type is not None:
-                response.headers["content-type"] = kept.content_type
-            await response(scope, receive, send)
+        if kept is None:
+            await self._act(claim, scope, receive, send)
             return
-        await self._act(act_once, token, key, scope, _again(body, receive), send)
+        response = Response(kept.body, kept.status, {"Idempotent-Replayed": "true"})
+        if kept.content_type is not None:
+            response.headers["content-type"] = kept.content_type
+        await response(scope, receive, send)
 
-    async def _act(
-        self, act_once: ActOnce, token: AccessToken, key: str, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _act(self, claim: _Claim, scope: Scope, receive: Receive, send: Send) -> None:
         answer: list[Message] = []
 
         async def hold(message: Message) -> None:
@@ -78,24 +88,26 @@ class Idempotent:
         try:
             await self._app(scope, receive, hold)
         except BaseException:
-            await run_in_threadpool(act_once.release, token, key)
+            await run_in_threadpool(claim.act_once.release, claim.token, claim.key)
             raise
         start, body = answer[0], b"".join(message.get("body", b"") for message in answer[1:])
-        if 200 <= start["status"] < 300:  # noqa: PLR2004  the class of successes
+        if 200 <= start["status"] < 300:
             content_type = Headers(raw=start["headers"]).get("content-type")
-            await run_in_threadpool(act_once.keep, token, key, KeptAnswer(start["status"], content_type, body.decode()))
+            kept = KeptAnswer(start["status"], content_type, body.decode())
+            await run_in_threadpool(claim.act_once.keep, claim.token, claim.key, kept)
         else:
-            await run_in_threadpool(act_once.release, token, key)
+            await run_in_threadpool(claim.act_once.release, claim.token, claim.key)
+        # Kept before it is sent: an answer that nobody remembers would let the next try act again.
         for message in answer:
             await send(message)
 
 
-async def _begun(act_once: ActOnce, token: AccessToken, key: str, request_hash: str) -> KeptAnswer | None:
+async def _begun(claim: _Claim, request_hash: str) -> KeptAnswer | None:
     deadline = time.monotonic() + WAIT_SECONDS
     attempt = 0
     while True:
         try:
-            return await run_in_threadpool(act_once.begin, token, key, request_hash)
+            return await run_in_threadpool(claim.act_once.begin, claim.token, claim.key, request_hash)
         except RequestUnderWayError:
             if time.monotonic() > deadline:
                 raise
@@ -119,7 +131,7 @@ def _hash(scope: Scope, body: bytes) -> str:
 
 
 async def _whole(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
