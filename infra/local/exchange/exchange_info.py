@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ZERO, decimals_of, fixed, plain
+from infra.local.exchange.statuses import TRADING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +19,13 @@ _ONBOARDED_MS = 1_569_398_400_000
 _DELIVERY_MS = 4_133_404_800_000  # 2100-12-25, which Binance writes for a perpetual contract
 
 
-def spot_info(instruments: Iterable[Instrument], status_of: StatusOf) -> Json:
+def _trading(one: Instrument) -> str:
+    """Return the status of a symbol of which nothing else is known."""
+    del one
+    return TRADING
+
+
+def spot_info(instruments: Iterable[Instrument], status_of: StatusOf = _trading) -> Json:
     """Return the body of /api/v3/exchangeInfo but for time and limits."""
     return {
         "timezone": "UTC",
@@ -27,7 +34,7 @@ def spot_info(instruments: Iterable[Instrument], status_of: StatusOf) -> Json:
     }
 
 
-def futures_info(instruments: Iterable[Instrument], status_of: StatusOf) -> Json:
+def futures_info(instruments: Iterable[Instrument], status_of: StatusOf = _trading) -> Json:
     """Return the body of /fapi/v1/exchangeInfo but for time and limits."""
     listed = list(instruments)
     return {
