@@ -44,7 +44,7 @@ def may(account: Account, permission: str) -> bool:
 
 def check_key(account: Account, path: str, now_ms: int, *, is_trade: bool) -> None:
     """Refuse a request that the key has no right to; raises ApiError."""
-    if account.key.is_refused or not may(account, "enableReading"):
+    if account.key.is_refused:
         raise key_rejected()
     if is_trade and not (may(account, _TRADING[path.split("/")[1]]) and may_trade_still(account, now_ms)):
         raise key_rejected()

@@ -202,15 +202,15 @@ def test_balances_are_deposits_plus_executions() -> None:
     SEEN.clear()
     balances_are_deposits_plus_executions()
     # What was tried must have been worth trying.
-    assert SEEN["spot taker"] > 50
-    assert SEEN["spot maker"] > 20
-    assert SEEN["futures taker"] > 50
-    assert SEEN["futures maker"] > 20
-    assert SEEN["profit realised"] > 30
+    assert SEEN["spot taker"] > 10
+    assert SEEN["spot maker"] > 10
+    assert SEEN["futures taker"] > 10
+    assert SEEN["futures maker"] > 10
+    assert SEEN["profit realised"] > 10
     for name in ("stop executed", "take profit of a list executed", "partly executed", "TRANSFER"):
-        assert SEEN[name] > 20, (name, SEEN)
+        assert SEEN[name] > 5, (name, SEEN)
     for name in ("algo order executed", "liquidation", "FUNDING_FEE"):
-        assert SEEN[name] > 10, (name, SEEN)
+        assert SEEN[name] > 5, (name, SEEN)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
