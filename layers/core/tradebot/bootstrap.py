@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
+    from tradebot.aws.invoker import Invoker
+    from tradebot.aws.schedule import TickSchedule
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
     from tradebot.services.act_once import ActOnce
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from tradebot.services.stop_bot import StopBot
     from tradebot.services.switch_platform import SwitchPlatform
     from tradebot.services.update_bot import UpdateBot
-    from tradebot.services.user_sessions import OpenSession
+    from tradebot.services.user_sessions import OpenSession, UserSessions
     from tradebot.services.verify_address import VerifyAddress
 
 
@@ -191,7 +193,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.change_account import ChangeAddress, ChangePassword, ConfirmPassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_health import CheckHealth
-    from tradebot.services.close_positions import ClosePositions
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
@@ -199,7 +200,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.get_user import GetUser
-    from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
@@ -208,12 +208,10 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
-    from tradebot.services.request_closing import RequestClosing
     from tradebot.services.request_key_check import RequestKeyCheck
     from tradebot.services.request_mail import RequestMail
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.start_bot import StartBot
-    from tradebot.services.stop_bot import StopBot
     from tradebot.services.throttle import Throttle
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
@@ -231,8 +229,7 @@ def api_use_cases() -> ApiUseCases:
     bot_runner = LambdaInvoker(lambda_client, settings.bot_runner_function)
     schedule = EventBridgeTickSchedule(events_client, settings.tick_rule)
     request_key_check = RequestKeyCheck(bot_runner)
-    request_closing = RequestClosing(bot_runner, schedule)
-    stop_bot = StopBot(sessions, request_closing)
+    stop_bot, close_positions, kill_switches = _stopping(sessions, bot_runner, schedule)
     return ApiUseCases(
         tokens=tokens,
         check_health=CheckHealth(session),
@@ -266,10 +263,27 @@ def api_use_cases() -> ApiUseCases:
         delete_bot=DeleteBot(sessions, stop_bot),
         start_bot=StartBot(sessions, schedule, request_key_check),
         stop_bot=stop_bot,
-        close_positions=ClosePositions(sessions, stop_bot, request_closing),
-        kill_switches=KillSwitches(sessions, stop_bot, request_closing),
+        close_positions=close_positions,
+        kill_switches=kill_switches,
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
+    )
+
+
+def _stopping(
+    sessions: UserSessions, bot_runner: Invoker, schedule: TickSchedule
+) -> tuple[StopBot, ClosePositions, KillSwitches]:
+    from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.kill_switches import KillSwitches
+    from tradebot.services.request_closing import RequestClosing
+    from tradebot.services.stop_bot import StopBot
+
+    request_closing = RequestClosing(bot_runner, schedule)
+    stop_bot = StopBot(sessions, request_closing)
+    return (
+        stop_bot,
+        ClosePositions(sessions, stop_bot, request_closing),
+        KillSwitches(sessions, stop_bot, request_closing),
     )
 
 
