@@ -182,11 +182,17 @@ def test_what_a_tick_costs(make_world: Callable[..., World]) -> None:
         return costs[minute].statements, costs[minute].requests
 
     assert cost(1) == cost(4) == (2, 0), "flat, no new candle"
-    assert cost(6) == (2, 1), "a position, no new candle: the price"
-    assert cost(10) == (2, 2), "a position and a new candle"
-    # Clock, filters (first use), balances, the order; the key's ciphertexts are read once.
-    assert cost(5) == (8, 5)
-    assert cost(exits[0])[0] == 7
+    # A request's weight is reserved by one statement and settled by another.
+    assert cost(6) == (4, 1), "a position, no new candle: the price"
+    # Who is the first to see a candle claims it, reads it and stores it for everybody: five statements.
+    assert cost(10) == (9, 2), "a position and a new candle"
+    assert cost(5) == (13, 5)
+    assert cost(exits[0])[0] == 9
+    # Everybody after that reads it in one.
+    late = world.add_bot(timeframe="5m")
+    world.deliver(late, 16)
+    world.sql("UPDATE bot_states SET next_run_at = '1970-01-01', status = 'running' WHERE id = :bot", bot=late)
+    assert (world.deliver(late, 16).statements, world.deliver(late, 16).requests) == (2, 0)
 
 
 def test_the_user_is_told_of_an_entry_that_was_too_small(make_world: Callable[..., World]) -> None:

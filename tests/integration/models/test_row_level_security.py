@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     EngineAs = Callable[[str | None], Engine]
 
-TABLES = tuple(Base.metadata.tables)
+#: Without a user: what the market and the exchange say to everybody. GRANTED says who may touch them.
+SHARED = {"exchange_limits", "markets", "market_symbols", "candle_series", "candles"}
+TABLES = tuple(name for name in Base.metadata.tables if name not in SHARED)
 #: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
 GRANTED = {
     "app_api": {
@@ -35,6 +37,8 @@ GRANTED = {
         "fills": "S",
         "trades": "S",
         "backtests": "SIUD",
+        "markets": "S(listed_at venue)",
+        "market_symbols": "S(status symbol venue)",
     },
     "app_worker": {
         "users": "S(id is_active)",
@@ -45,6 +49,11 @@ GRANTED = {
         "fills": "SI",
         "trades": "SIU",
         "backtests": "SU",
+        "exchange_limits": "SIU",
+        "markets": "SIU",
+        "market_symbols": "SIUD",
+        "candle_series": "SIU",
+        "candles": "SI",
     },
     "app_dispatcher": {
         "bot_configs": "S(id is_active timeframe user_id)",
@@ -53,6 +62,8 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "candle_series": "SD U(covered_from)",
+        "candles": "D S(open_at series_id)",
     },
     "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
     "PUBLIC": {},
@@ -129,6 +140,11 @@ def test_the_roles_hold_these_grants_and_no_others(tenants: Tenants) -> None:
                     last = letter == letters.replace(" ", "")[-1]
                     expected[role, name, COMMANDS[letter]] = set(columns.rstrip(")").split()) if last else set()
     assert found == expected
+
+
+def test_every_table_without_a_user_is_known_as_one() -> None:
+    without = {name for name, one in Base.metadata.tables.items() if "user_id" not in one.c and name != "users"}
+    assert without == SHARED
 
 
 def test_every_table_has_row_level_security_that_binds_its_owner_too(tenants: Tenants) -> None:

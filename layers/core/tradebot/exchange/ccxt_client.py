@@ -13,13 +13,13 @@ from tradebot.exchange.protocol import KeyReport
 from tradebot.exchange.transport import CcxtTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from tradebot.domain.candle import Candle
     from tradebot.domain.order import Fill, OrderRequest
-    from tradebot.domain.symbol import SymbolRules
+    from tradebot.domain.symbol import ListedSymbol, SymbolRules
     from tradebot.exchange.protocol import VenueOrder
     from tradebot.exchange.transport import Venue
 
@@ -56,6 +56,14 @@ class _BinanceClient:
 
     def wire_now_ms(self) -> int:
         return self._transport.wire_now_ms()
+
+    def listing(self) -> Sequence[ListedSymbol]:
+        # Spot's list is five times as long with what each symbol may be traded for.
+        body = self._transport.public(self.INFO, {"showPermissionSets": "false"} if self.INFO_TAKES_SYMBOL else None)
+        limit = answers.weight_limit_of(body)
+        if limit is not None:
+            self._transport.venue.gate.limit(limit)
+        return answers.listing_of(body)
 
     def symbol_rules(self, symbol: str) -> SymbolRules:
         kept = self._transport.venue.symbol_rules

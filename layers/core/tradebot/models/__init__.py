@@ -18,6 +18,8 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.exchange_limit import ExchangeLimit
+from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
@@ -31,15 +33,20 @@ __all__ = [
     "BotConfig",
     "BotState",
     "BotStatus",
+    "CandleSeries",
+    "ExchangeLimit",
     "Fill",
     "KeyEnvironment",
     "Leg",
+    "Market",
+    "MarketSymbol",
     "MarketType",
     "Order",
     "OrderStatus",
     "OrderType",
     "PositionSide",
     "Side",
+    "StoredCandle",
     "Timeframe",
     "Trade",
     "TradeReason",

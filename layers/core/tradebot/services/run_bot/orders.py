@@ -8,9 +8,11 @@ from tradebot.domain.money import ZERO, canonical
 from tradebot.domain.order import Leg
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import drop_entry
-from tradebot.errors import LeaseLostError
+from tradebot.errors import ExchangeBudgetError, LeaseLostError
+from tradebot.exchange.gate import Purpose
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
+from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.place_order import place_order
 
 if TYPE_CHECKING:
@@ -51,6 +53,12 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
     if tick.in_doubt or memory.position is not None:
+        return
+    try:
+        tick.budget.reserve(Purpose.ENTRY, ENTRY_WEIGHT)
+    except ExchangeBudgetError as error:
+        tick.messages.append(error.message)
+        tick.actions.append("entry_shed")
         return
     account = tick.account
     account.synchronise_clock()
