@@ -51,9 +51,9 @@ def _spot_symbol(one: Instrument) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS"],
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
@@ -106,7 +106,7 @@ def _spot_filters(one: Instrument) -> list[Json]:
             "avgPriceMins": 5,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": one.max_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": one.max_stops},
     ]
 
 
@@ -169,7 +169,7 @@ def _futures_filters(one: Instrument) -> list[Json]:
             "stepSize": plain(one.step_size),
         },
         {"filterType": "MAX_NUM_ORDERS", "limit": one.max_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": one.max_stops},
         {"filterType": "MIN_NOTIONAL", "notional": plain(one.min_notional)},
         {
             "filterType": "PERCENT_PRICE",

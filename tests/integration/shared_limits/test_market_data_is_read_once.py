@@ -216,7 +216,7 @@ def test_no_connection_is_held_while_the_exchange_answers(engine_as: EngineAs) -
         held.append(engine.pool.checkedout())  # type: ignore[attr-defined]  # a QueuePool
         return asked(*arguments)  # type: ignore[arg-type]
 
-    source.candles = watched  # type: ignore[method-assign]
+    source.candles = watched  # type: ignore[method-assign, assignment]
     opens(MarketCache(partial(session_scope, engine), "live-spot", source), 0, 3)
     assert held == [0]
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from tradebot.errors import ExchangeBudgetError, ExchangeThrottledError
-from tradebot.exchange.gate import Purpose
+from tradebot.exchange.gate import Urgency
 from tradebot.repositories.session import session_scope
 from tradebot.services import exchange_budget
 from tradebot.services.exchange_budget import TICK_WEIGHT, ExchangeBudget
@@ -67,26 +67,26 @@ def used(engine: Engine, venue: str = "live-spot", egress: str = "default") -> i
 
 
 def test_entries_stop_at_their_share_and_exits_go_on_to_the_limit(process: Callable[..., ExchangeBudget]) -> None:
-    process().reserve(Purpose.ENTRY, 40)
-    process().reserve(Purpose.ENTRY, 20)
+    process().reserve(Urgency.ENTRY, 40)
+    process().reserve(Urgency.ENTRY, 20)
     with pytest.raises(ExchangeBudgetError, match="No position is opened in this minute"):
-        process().reserve(Purpose.ENTRY, 1)
+        process().reserve(Urgency.ENTRY, 1)
     for _ in range(4):
-        process().reserve(Purpose.PROTECTION, 10)
+        process().reserve(Urgency.PROTECTION, 10)
     with pytest.raises(ExchangeBudgetError) as refused:
-        process().reserve(Purpose.PROTECTION, 1)
+        process().reserve(Urgency.PROTECTION, 1)
     assert refused.value.retry_after_seconds == 60
 
 
 def test_a_new_minute_begins_at_zero(process: Callable[..., ExchangeBudget], wire: Wire) -> None:
     budget = process()
-    budget.reserve(Purpose.PROTECTION, 100)
+    budget.reserve(Urgency.PROTECTION, 100)
     wire.pass_seconds(59)
     with pytest.raises(ExchangeBudgetError) as refused:
-        process().reserve(Purpose.PROTECTION, 1)
+        process().reserve(Urgency.PROTECTION, 1)
     assert refused.value.retry_after_seconds == 1
     wire.pass_seconds(1)
-    process().reserve(Purpose.PROTECTION, 100)
+    process().reserve(Urgency.PROTECTION, 100)
     # What the first one had left was of the minute before.
     with pytest.raises(ExchangeBudgetError):
         budget.admit(1)
@@ -124,11 +124,11 @@ def test_the_exchanges_own_count_is_believed_where_it_is_higher_and_of_this_minu
     budget.settle()
     assert used(migrated_engine) == 70
     with pytest.raises(ExchangeBudgetError):
-        process().reserve(Purpose.ENTRY, 1)
+        process().reserve(Urgency.ENTRY, 1)
 
 
 def test_the_last_weight_of_a_minute_serves_a_request_that_fits(process: Callable[..., ExchangeBudget]) -> None:
-    process().reserve(Purpose.PROTECTION, 95)
+    process().reserve(Urgency.PROTECTION, 95)
     process().admit(5)
     with pytest.raises(ExchangeBudgetError):
         process().admit(1)
@@ -139,7 +139,7 @@ def test_a_ban_stops_every_process_until_it_has_passed(process: Callable[..., Ex
     working.admit(1)
     banned.block(120)
     with pytest.raises(ExchangeThrottledError) as refused:
-        process().reserve(Purpose.PROTECTION, 1)
+        process().reserve(Urgency.PROTECTION, 1)
     assert refused.value.retry_after_seconds == 120
     assert not isinstance(refused.value, ExchangeBudgetError)
     # One that is in the middle of a long tick looks again.
@@ -156,15 +156,15 @@ def test_a_ban_stops_every_process_until_it_has_passed(process: Callable[..., Ex
 
 
 def test_venues_and_addresses_are_counted_apart(process: Callable[..., ExchangeBudget]) -> None:
-    process().reserve(Purpose.PROTECTION, 100)
-    process("live-futures").reserve(Purpose.PROTECTION, 100)
-    process(egress="other").reserve(Purpose.PROTECTION, 100)
+    process().reserve(Urgency.PROTECTION, 100)
+    process("live-futures").reserve(Urgency.PROTECTION, 100)
+    process(egress="other").reserve(Urgency.PROTECTION, 100)
 
 
 def test_the_limit_that_the_exchange_states_counts_for_all(process: Callable[..., ExchangeBudget]) -> None:
-    process().reserve(Purpose.ENTRY, 60)
+    process().reserve(Urgency.ENTRY, 60)
     process().limit(1_000)
-    process().reserve(Purpose.ENTRY, 540)
+    process().reserve(Urgency.ENTRY, 540)
 
 
 def test_of_many_processes_at_once_exactly_as_many_are_served_as_fit(
@@ -176,7 +176,7 @@ def test_of_many_processes_at_once_exactly_as_many_are_served_as_fit(
         served = 0
         for _ in range(10):
             try:
-                budget.reserve(Purpose.ENTRY, 3)
+                budget.reserve(Urgency.ENTRY, 3)
                 budget._left = 0  # spent
                 served += 1
             except ExchangeBudgetError:
@@ -195,15 +195,16 @@ def test_the_row_is_no_convoy(engine_as: EngineAs) -> None:
         for _ in range(16)
     ]
 
-    def tick(number: int) -> None:
-        budgets[number].admit(1)
-        budgets[number].settle()
+    def tick(number: int, times: int) -> None:
+        for _ in range(times):
+            budgets[number].admit(1)
+            budgets[number].settle()
 
     for number in range(16):
-        tick(number)  # connects
+        tick(number, 1)  # connects
     began = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
-        for job in [pool.submit(lambda n=number: [tick(n) for _ in range(32)]) for number in range(16)]:
+        for job in [pool.submit(tick, number, 32) for number in range(16)]:
             job.result()
     seconds = time.perf_counter() - began
     print(f"512 ticks in {seconds:.2f} s")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local.exchange.decimals import ceil_to, fixed, floor_to, from_units, units_text
 from infra.local.exchange.errors import ApiError
 from infra.local.exchange.exchange_info import futures_info, spot_info
+from infra.local.exchange.funding import INTERVAL_MS
 from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.market.candle import INTERVALS, Candle, bucket_end
 from infra.local.exchange.market.minutes import MinuteMarket
@@ -186,17 +187,19 @@ def _depth(call: Call) -> Json:
 
 
 def _premium(call: Call, one: Instrument) -> Json:
-    """Return the mark price, which is the last price; funding has no rate here."""
+    """Return the mark price, which is the last price, and the funding that comes next."""
     price = fixed(_minute_market(call).last_price(one))
+    now_ms = call.exchange.market.now_ms()
+    next_ms = now_ms - now_ms % INTERVAL_MS + INTERVAL_MS
     return {
         "symbol": one.symbol,
         "markPrice": price,
         "indexPrice": price,
         "estimatedSettlePrice": price,
-        "lastFundingRate": "0.00000000",
+        "lastFundingRate": fixed(call.exchange.funding.rate_at(one.symbol, next_ms)),
         "interestRate": "0.00010000",
-        "nextFundingTime": 0,
-        "time": call.exchange.market.now_ms(),
+        "nextFundingTime": next_ms,
+        "time": now_ms,
     }
 
 

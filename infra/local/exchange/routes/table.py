@@ -11,7 +11,16 @@ from infra.local.exchange.faults import Fault, FaultKind, total_ms
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.parameters import Parameters
 from infra.local.exchange.refusals import timed_out
-from infra.local.exchange.routes import futures_account, futures_trade, market_data, spot_trade, wallet
+from infra.local.exchange.routes import (
+    algo_orders,
+    futures_account,
+    futures_trade,
+    income,
+    market_data,
+    order_lists,
+    spot_trade,
+    wallet,
+)
 from infra.local.exchange.routes.route import Api, Call, Route
 from infra.local.exchange.signatures import check_signature, check_window, check_window_again, find_account
 
@@ -21,8 +30,14 @@ if TYPE_CHECKING:
     from infra.local.exchange.exchange import Exchange
 
 _BY_API: dict[Api, Iterable[Route]] = {
-    "spot": (*market_data.SPOT_ROUTES, *spot_trade.ROUTES),
-    "futures": (*market_data.FUTURES_ROUTES, *futures_trade.ROUTES, *futures_account.ROUTES),
+    "spot": (*market_data.SPOT_ROUTES, *spot_trade.ROUTES, *order_lists.ROUTES),
+    "futures": (
+        *market_data.FUTURES_ROUTES,
+        *futures_trade.ROUTES,
+        *futures_account.ROUTES,
+        *algo_orders.ROUTES,
+        *income.ROUTES,
+    ),
     "sapi": wallet.ROUTES,
 }
 ROUTES: dict[tuple[str, str], tuple[Api, Route]] = {

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Purpose(StrEnum):
-    """What a request is for, which decides who goes without when a minute's weight runs short."""
+class Urgency(StrEnum):
+    """How urgent a request is, which decides who goes without when a minute's weight runs short."""
 
     #: Opens a position: shed first.
     ENTRY = "entry"

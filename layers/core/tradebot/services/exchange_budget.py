@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.errors import ExchangeBudgetError
-from tradebot.exchange.gate import Purpose, refuse_for
+from tradebot.exchange.gate import Urgency, refuse_for
 from tradebot.observability import count
 from tradebot.repositories.exchange_limits import (
     Address,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tradebot.services.user_sessions import OpenSession
 
 #: Of a minute's weight: the rest is kept for those who hold a position.
-SHARES = {Purpose.ENTRY: 0.6, Purpose.PROTECTION: 1.0}
+SHARES = {Urgency.ENTRY: 0.6, Urgency.PROTECTION: 1.0}
 #: What an entry costs with its stop, and what a tick with a position costs.
 ENTRY_WEIGHT = 40
 TICK_WEIGHT = 30
@@ -58,8 +58,8 @@ class ExchangeBudget:
     _looked_at: float = 0.0
     _told: tuple[datetime, int] | None = field(default=None)
 
-    def reserve(self, purpose: Purpose, weight: int) -> None:
-        """See to it that `weight` is set aside; ExchangeThrottledError where nothing may be sent for this purpose."""
+    def reserve(self, urgency: Urgency, weight: int) -> None:
+        """See to it that `weight` is set aside; ExchangeThrottledError where nothing may be sent now."""
         self._refuse_while_blocked()
         if self._seconds() >= self._window_ends:
             self._left = 0
@@ -67,10 +67,10 @@ class ExchangeBudget:
         if missing <= 0:
             return
         with self.open_session(None) as session:
-            reserved = reserve_weight(session, self._address(), missing, share=SHARES[purpose])
+            reserved = reserve_weight(session, self._address(), missing, share=SHARES[urgency])
         self._looked_at = self._seconds()
         if reserved is None:
-            self._refuse(purpose)
+            self._refuse(urgency)
         else:
             self._reserved = reserved
             self._left += missing
@@ -81,9 +81,9 @@ class ExchangeBudget:
         self._refuse_while_blocked()
         if self._left < weight or self._seconds() >= self._window_ends:
             try:
-                self.reserve(Purpose.PROTECTION, max(weight, TICK_WEIGHT))
+                self.reserve(Urgency.PROTECTION, max(weight, TICK_WEIGHT))
             except ExchangeBudgetError:
-                self.reserve(Purpose.PROTECTION, weight)  # the minute's last weight is good for this request
+                self.reserve(Urgency.PROTECTION, weight)  # the minute's last weight is good for this request
         elif self._seconds() - self._looked_at > BAN_KNOWN_SECONDS:
             self._look()
         self._left -= weight
@@ -138,11 +138,11 @@ class ExchangeBudget:
         self._refuse_while_blocked()
         return standing
 
-    def _refuse(self, purpose: Purpose) -> None:
+    def _refuse(self, urgency: Urgency) -> None:
         standing = self._look()
         seconds = standing.seconds_left if standing is not None else 60.0
-        count("EntriesShed" if purpose is Purpose.ENTRY else "TicksShed")
-        what = "No position is opened" if purpose is Purpose.ENTRY else "Nothing more is asked"
+        count("EntriesShed" if urgency is Urgency.ENTRY else "TicksShed")
+        what = "No position is opened" if urgency is Urgency.ENTRY else "Nothing more is asked"
         raise ExchangeBudgetError(
             f"{what} in this minute: the exchange's request limit is nearly used up by all bots together.",
             retry_after_seconds=max(seconds, 1.0),

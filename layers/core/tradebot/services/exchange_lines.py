@@ -43,7 +43,7 @@ class ClientMaker(Protocol):
 class KeyCheckerMaker(Protocol):
     """Makes the client that can say what a key may do."""
 
-    def __call__(self, venue: Venue, environment: str, *, api_key: str, secret_key: str) -> KeyChecker:
+    def __call__(self, spot: Venue, futures: Venue, environment: str, *, api_key: str, secret_key: str) -> KeyChecker:
         """See exchange.ccxt_client."""
         ...
 
@@ -71,8 +71,9 @@ class ExchangeLines:
         """Return the public line: no key is decrypted for it."""
         line = (environment, market_type)
         if line not in self._markets:
-            client = self.make_client(self._venue(*line), *line)
-            self._markets[line] = MarketCache(self.open_session, self.budget(*line).venue, client)
+            venue = self._venue(*line)
+            client = self.make_client(venue, *line)
+            self._markets[line] = MarketCache(self.open_session, self.budget(*line).venue, client, venue.symbol_rules)
         return self._markets[line]
 
     def account(self, claim: Claim) -> Account:
@@ -102,6 +103,7 @@ class ExchangeLines:
         environment, credentials = self._credentials(user_id, api_key_id)
         return self.make_key_checker(
             self._venue(environment, "spot"),
+            self._venue(environment, "futures"),
             environment,
             api_key=credentials.api_key.reveal(),
             secret_key=credentials.secret_key.reveal(),

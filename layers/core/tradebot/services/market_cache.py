@@ -53,7 +53,8 @@ class MarketCache:
     open_session: OpenSession
     venue: str
     source: MarketSource
-    _rules: dict[str, tuple[float, SymbolRules]] = field(default_factory=dict)
+    #: Filters by symbol, with the monotonic second of their reading: the venue's accounts round by them.
+    rules: dict[str, tuple[float, SymbolRules]] = field(default_factory=dict)
 
     def price(self, symbol: str) -> Decimal:
         """Return the price of the last trade, asked now."""
@@ -73,13 +74,13 @@ class MarketCache:
     def symbol_rules(self, symbol: str) -> SymbolRules:
         """Return the symbol's filters, at most an hour old unless the exchange does not answer."""
         now = time.monotonic()
-        read_at, rules = self._rules.get(symbol, (0.0, None))
+        read_at, rules = self.rules.get(symbol, (0.0, None))
         if rules is None or now - read_at > RULES_KEPT_SECONDS:
             listed = self._listed(symbol)
             if listed is None:
                 raise OrderRejectedError(f"the exchange does not trade {symbol}")
             rules = listed.rules
-            self._rules[symbol] = (now, rules)
+            self.rules[symbol] = (now, rules)
         return rules
 
     def _view(self, series: Series, start_at: datetime, end_at: datetime, *, with_opening: bool) -> CandleView:

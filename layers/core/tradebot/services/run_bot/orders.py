@@ -9,7 +9,7 @@ from tradebot.domain.order import Leg
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import drop_entry
 from tradebot.errors import ExchangeBudgetError, LeaseLostError
-from tradebot.exchange.gate import Purpose
+from tradebot.exchange.gate import Urgency
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
 from tradebot.services.exchange_budget import ENTRY_WEIGHT
@@ -55,7 +55,7 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     if tick.in_doubt or memory.position is not None:
         return
     try:
-        tick.budget.reserve(Purpose.ENTRY, ENTRY_WEIGHT)
+        tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)
     except ExchangeBudgetError as error:
         tick.messages.append(error.message)
         tick.actions.append("entry_shed")
