@@ -188,7 +188,8 @@ def test_what_a_tick_costs(make_world: Callable[..., World]) -> None:
     assert cost(6) == (4, 1), "a position, no new candle: the price"
     # Who is the first to see a candle claims it, reads it and stores it for everybody: five statements.
     assert cost(10) == (9, 2), "a position and a new candle"
-    assert cost(5) == (13, 5)
+    # Of these, ten are of the first to see the candle (four) and the venue's list of symbols (six).
+    assert cost(5) == (22, 5)
     assert cost(exits[0])[0] == 9
     # Everybody after that reads it in one.
     late = world.add_bot(timeframe="5m")
