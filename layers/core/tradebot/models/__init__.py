@@ -1,6 +1,7 @@
 """The tables. One aggregate per file; queries live in `repositories`, and no engine is made here."""
 
 from tradebot.models.api_key import ApiKey
+from tradebot.models.audit_event import AuditEvent
 from tradebot.models.backtest import Backtest
 from tradebot.models.base import Base
 from tradebot.models.bot_config import BotConfig
@@ -19,14 +20,19 @@ from tradebot.models.enums import (
     TradeReason,
 )
 from tradebot.models.exchange_limit import ExchangeLimit
+from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
+from tradebot.models.outbox_message import OutboxMessage
+from tradebot.models.refresh_token import RefreshToken
+from tradebot.models.throttle import Throttle
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
 
 __all__ = [
     "LIVE_STATUSES",
     "ApiKey",
+    "AuditEvent",
     "Backtest",
     "BacktestStatus",
     "Base",
@@ -36,6 +42,7 @@ __all__ = [
     "CandleSeries",
     "ExchangeLimit",
     "Fill",
+    "IdempotencyKey",
     "KeyEnvironment",
     "Leg",
     "Market",
@@ -44,9 +51,12 @@ __all__ = [
     "Order",
     "OrderStatus",
     "OrderType",
+    "OutboxMessage",
     "PositionSide",
+    "RefreshToken",
     "Side",
     "StoredCandle",
+    "Throttle",
     "Timeframe",
     "Trade",
     "TradeReason",
