@@ -9,6 +9,7 @@ from tradebot.models.bot_state import BotState
 from tradebot.models.enums import (
     BacktestStatus,
     BotStatus,
+    FindingKind,
     KeyEnvironment,
     Leg,
     MarketType,
@@ -20,6 +21,8 @@ from tradebot.models.enums import (
     TradeReason,
 )
 from tradebot.models.exchange_limit import ExchangeLimit
+from tradebot.models.finding import Finding
+from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
@@ -42,6 +45,9 @@ __all__ = [
     "CandleSeries",
     "ExchangeLimit",
     "Fill",
+    "Finding",
+    "FindingKind",
+    "Funding",
     "IdempotencyKey",
     "KeyEnvironment",
     "Leg",

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "2026_11_22_2125"
-down_revision = "2026_11_22_2120"
+revision = "2026_11_22_2130"
+down_revision = "2026_11_22_2125"
 branch_labels = None
 depends_on = None
 
