@@ -37,6 +37,8 @@ GRANTED = {
         "backtests": "SIUD",
         "platform_switches": "S",
         "transfers": "S",
+        "markets": "S(listed_at venue)",
+        "market_symbols": "S(status symbol venue)",
         "funding": "S",
         "findings": "S",
         "refresh_tokens": "SI U(revoked_at used_at)",
@@ -56,6 +58,11 @@ GRANTED = {
         "fills": "SI",
         "trades": "SIU",
         "backtests": "SU",
+        "exchange_limits": "SIU",
+        "markets": "SIU",
+        "market_symbols": "SIUD",
+        "candle_series": "SIU",
+        "candles": "SI",
         "funding": "SI",
         "findings": "SIU",
         "audit_events": "I",
@@ -69,6 +76,8 @@ GRANTED = {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
         "platform_switches": "S U(kill_switch_at kill_switch_by kill_switch_reason)",
+        "candle_series": "SD U(covered_from)",
+        "candles": "D S(open_at series_id)",
         "users": "D S(created_at email id new_email verified_at)"
         " U(reset_token reset_token_expires updated_at verification_token verification_token_expires)",
         "outbox": "SD U(attempts last_error next_attempt_at sent_at)",
@@ -154,6 +163,11 @@ def test_the_roles_hold_these_grants_and_no_others(tenants: Tenants) -> None:
                     last = letter == letters.replace(" ", "")[-1]
                     expected[role, name, COMMANDS[letter]] = set(columns.rstrip(")").split()) if last else set()
     assert found == expected
+
+
+def test_every_table_without_a_user_is_known_as_one() -> None:
+    without = {name for name, one in Base.metadata.tables.items() if "user_id" not in one.c and name != "users"}
+    assert without == SHARED_TABLES
 
 
 def test_every_table_has_row_level_security_that_binds_its_owner_too(tenants: Tenants) -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "2026_11_22_2130"
-down_revision = "2026_11_22_2125"
+revision = "2026_11_22_2135"
+down_revision = "2026_11_22_2130"
 branch_labels = None
 depends_on = None
 
