@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
+    from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.run_bot import RunBot
     from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.send_mail import SendMail
@@ -365,7 +366,7 @@ def send_mail() -> SendMail:
 
 @cache
 def run_maintenance() -> RunMaintenance:
-    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, MAIL_SENDER, DATABASE_*)."""
+    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, and see what it is given)."""
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.services.run_maintenance import RunMaintenance
@@ -375,7 +376,17 @@ def run_maintenance() -> RunMaintenance:
         LambdaInvoker(lambda_client, load_settings().bot_runner_function),
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
         send_mail(),
+        rotate_data_keys(),
     )
+
+
+@cache
+def rotate_data_keys() -> RotateDataKeys:
+    """Return what has the data keys of exchange credentials wrapped anew (CREDENTIALS_KEY_ID, DATABASE_*)."""
+    from tradebot.security.data_keys import KmsDataKeyRewrapper
+    from tradebot.services.rotate_data_keys import RotateDataKeys
+
+    return RotateDataKeys(open_session(), KmsDataKeyRewrapper(kms_client, load_settings().credentials_key_id))
 
 
 @cache

@@ -1,4 +1,7 @@
-"""What nobody asks for and has to happen: mail, keys not checked for a day, the rule while bots trade, purges."""
+"""What nobody asks for and has to happen: mail, keys not checked for a day, the rule while bots trade, purges.
+
+A rotation of data keys that an operator has started goes on as well, should its command have ended.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tradebot.repositories.sealed_keys import find_keys_to_check
 if TYPE_CHECKING:
     from tradebot.aws.invoker import Invoker
     from tradebot.aws.schedule import TickSchedule
+    from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.send_mail import SendMail
     from tradebot.services.user_sessions import OpenSession
 
@@ -34,6 +38,7 @@ class RunMaintenance:
     bot_runner: Invoker
     schedule: TickSchedule
     send_mail: SendMail
+    rotate_data_keys: RotateDataKeys
 
     def __call__(self) -> int:
         """Return how many keys are on their way to their check."""
@@ -50,6 +55,7 @@ class RunMaintenance:
         sent = self.send_mail()
         with self.open_session(None) as session:
             purged = purge_expired(session)
+        self.rotate_data_keys(is_started=False)
         count("KeyChecksRequested", len(keys))
         logger().info("maintenance done", keys_to_check=len(keys), mails_sent=sent, purged=purged)
         return len(keys)
