@@ -11,7 +11,7 @@ from tradebot_api.docs import router as docs_router
 from tradebot_api.edge import Edge
 from tradebot_api.errors import add_error_handlers
 from tradebot_api.openapi import openapi_document
-from tradebot_api.routers import accounts, api_keys, bot_configs, bots, health
+from tradebot_api.routers import accounts, api_keys, backtests, bot_configs, bots, health
 
 if TYPE_CHECKING:
     from tradebot.bootstrap import ApiUseCases
@@ -43,7 +43,7 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
     )
     app.state.use_cases = use_cases
     v1 = APIRouter(prefix=PREFIX)
-    for part in (health, accounts, api_keys, bot_configs, bots):
+    for part in (health, accounts, api_keys, bot_configs, bots, backtests):
         v1.include_router(part.router)
     v1.include_router(docs_router)
     app.include_router(v1)

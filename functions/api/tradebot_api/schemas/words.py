@@ -30,3 +30,4 @@ TradeReason = Literal[
     "daily_target",
     "manual",
 ]
+BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]

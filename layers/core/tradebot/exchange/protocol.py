@@ -56,6 +56,14 @@ class MarketData(Protocol):
         """Return the candles that open in [start_at, end_at), oldest first, over as many pages as it takes."""
         ...
 
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the first candle that there is opened; None where there is none."""
+        ...
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the newest candle opened, which has not closed yet; None where there is none."""
+        ...
+
     def price(self, symbol: str) -> Decimal:
         """Return the price of the last trade."""
         ...
