@@ -53,6 +53,7 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "backtests": "S(created_at execution_name id status user_id) U(error_message finished_at status updated_at)",
     },
     "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
     "PUBLIC": {},
