@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_SECONDS = 5.0
+LIMITS_FACTOR = 1_000
 
 
 class ExchangeProcess:
@@ -54,6 +55,9 @@ class ExchangeProcess:
     def _arguments(self) -> list[str]:
         market = self._market
         arguments = ["--state", str(self._state / "state"), "--market", market.kind, "--exit-with-stdin"]
+        if market.kind != "live":
+            # A minute of these markets passes in a second or less, and the limits count real minutes.
+            arguments += ["--limits-factor", str(LIMITS_FACTOR)]
         if market.kind == "generator":
             arguments += ["--seed", str(market.seed)]
         if market.candles is not None:
@@ -112,6 +116,19 @@ class ExchangeProcess:
         """Return every execution of an account, oldest first."""
         rows: list[dict[str, Any]] = self._call("GET", f"/accounts/{api_key}/executions")["executions"]
         return rows
+
+    def add_fault(self, kind: str, **fields: Any) -> int:
+        """Let something go wrong: see the simulated exchange's README. Return the fault's number."""
+        number: int = self._call("POST", "/faults", {"kind": kind, **fields})["id"]
+        return number
+
+    def clear_faults(self) -> None:
+        """Let everything go right again, bans included."""
+        self._call("DELETE", "/faults")
+
+    def limit_weights(self, **weights: int) -> None:
+        """Set the weight per minute of `spot` or `futures`."""
+        self._call("PUT", "/limits", weights)
 
     def stats(self) -> dict[str, Any]:
         """Return how many requests came, by path."""

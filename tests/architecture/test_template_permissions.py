@@ -115,9 +115,8 @@ def test_functions_invoke_the_bot_runner_only_the_api_also_the_plan_and_the_work
 @every_deployment
 def test_the_api_starts_and_stops_the_one_workflow_and_maintenance_looks_at_it(deployment: str) -> None:
     machine = {"Ref": "BacktestStateMachine"}
-    executions = {
-        "Fn::Sub": "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-backtest:*"
-    }
+    states = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    executions = {"Fn::Sub": f"{states}:execution:${{AWS::StackName}}-backtest:*"}
     assert granted(deployment, "states:StartExecution") == {"ApiRole": [machine]}
     assert granted(deployment, "states:StopExecution") == {"ApiRole": [executions]}
     assert granted(deployment, "states:DescribeExecution") == {"MaintenanceRole": [executions]}

@@ -66,6 +66,8 @@ def parse(arguments: Sequence[str]) -> Settings:
     add("--slippage-bps", type=_bps, default=Decimal(2))
     add("--spot-fees-bps", type=_bps, nargs=2, metavar=("MAKER", "TAKER"), default=[Decimal(10), Decimal(10)])
     add("--futures-fees-bps", type=_bps, nargs=2, metavar=("MAKER", "TAKER"), default=[Decimal(2), Decimal(5)])
+    add("--funding-rate", type=Decimal, default=Decimal("0.0001"), help="of a position, at 00, 08 and 16 UTC; 0: none")
+    add("--limits-factor", type=int, default=1, help="all request limits times this, for a market that runs faster")
     add("--live-spot-url", default=LIVE_URLS[MarketKind.SPOT])
     add("--live-futures-url", default=LIVE_URLS[MarketKind.FUTURES])
     add("--exit-with-stdin", action="store_true", help="end when standard input does, so that no orphan stays")
@@ -83,7 +85,9 @@ def parse(arguments: Sequence[str]) -> Settings:
         start_ms=options.start,
         slippage_bps=options.slippage_bps,
         fees=Fees(*options.spot_fees_bps, *options.futures_fees_bps),
+        funding_rate=options.funding_rate,
         live_urls={MarketKind.SPOT: options.live_spot_url, MarketKind.FUTURES: options.live_futures_url},
+        limits_factor=options.limits_factor,
         exit_with_stdin=options.exit_with_stdin,
     )
 

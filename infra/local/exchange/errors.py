@@ -1,9 +1,11 @@
 """What the exchange refuses and how it says so: Binance's codes, messages and HTTP status.
 
 ExchangeError
-├── ApiError      a refused request, answered as {"code", "msg"}
-├── ControlError  a refused /sim request, answered as {"error"}
-└── StartError    the simulator cannot start; its message says what to do, its exit code what kind it is
+├── ApiError             a refused request, answered as {"code", "msg"}
+│   └── ThrottleError    429 and 418, with their headers
+├── ConnectionLostError  no answer at all: over HTTP the connection is reset
+├── ControlError         a refused /sim request, answered as {"error"}
+└── StartError           the simulator cannot start; its message says what to do, its exit code what kind it is
 """
 
 from __future__ import annotations
@@ -27,6 +29,18 @@ class ApiError(ExchangeError):
     def body(self) -> dict[str, object]:
         """Return the body as Binance writes it."""
         return {"code": self.code, "msg": self.message}
+
+
+class ThrottleError(ApiError):
+    """Too many requests, too much weight or too many orders."""
+
+    def __init__(self, code: int, message: str, status: int, headers: dict[str, str]) -> None:
+        super().__init__(code, message, status)
+        self.headers = headers
+
+
+class ConnectionLostError(ExchangeError):
+    """The connection breaks before an answer. Whether the request was processed, its sender cannot know."""
 
 
 class ControlError(ExchangeError):

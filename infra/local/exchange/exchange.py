@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from infra.local.exchange.errors import ControlError, StartError
+from infra.local.exchange.algo import AlgoDesk
+from infra.local.exchange.errors import ApiError, ControlError, StartError
+from infra.local.exchange.faults import Faults
+from infra.local.exchange.funding import Funding
 from infra.local.exchange.futures import FuturesDesk
-from infra.local.exchange.instruments import MarketKind
-from infra.local.exchange.market.candle import Candle
 from infra.local.exchange.market.minutes import MinuteMarket
-from infra.local.exchange.records import BUY
+from infra.local.exchange.matching import Matcher
+from infra.local.exchange.read_lag import ReadLag
 from infra.local.exchange.spot import SpotDesk
-from infra.local.exchange.times import MINUTE_MS, iso
+from infra.local.exchange.times import MINUTE_MS, RealClock, iso
 from infra.local.exchange.traffic import Traffic
 
 if TYPE_CHECKING:
-    from infra.local.exchange.instruments import Instrument
+    from collections.abc import Callable
+
     from infra.local.exchange.market.live import LiveMarket
-    from infra.local.exchange.records import Order
     from infra.local.exchange.settings import Settings
     from infra.local.exchange.state import State
+    from infra.local.exchange.times import WireClock
 
 
 class Exchange:
     """Everything that a route needs; `lock` is held by whoever reads or changes it."""
 
-    def __init__(self, settings: Settings, market: MinuteMarket | LiveMarket, state: State) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        market: MinuteMarket | LiveMarket,
+        state: State,
+        clock: WireClock | None = None,
+    ) -> None:
         self.settings = settings
         self.market = market
         self.state = state
         self.lock = threading.RLock()
-        self.traffic = Traffic()
+        self.clock = clock or RealClock()
+        self.traffic = Traffic(self.clock, settings.limits_factor)
+        self.faults = Faults()
+        self.read_lag = ReadLag()
+        #: What the matching engine still has to do, and when: requests that were answered -1007.
+        self.late: list[tuple[int, Callable[[], object]]] = []
         self.spot = SpotDesk(state, market, settings.fees)
         self.futures = FuturesDesk(state, market, settings.fees)
+        self.algo = AlgoDesk(state, market, self.futures)
+        self.funding = Funding(state, settings.funding_rate)
+        self.matcher = Matcher(state, market, self.spot, self.futures, self.algo)
         self._resume()
 
     def _resume(self) -> None:
@@ -52,8 +70,18 @@ class Exchange:
             self.state.set("market_time_ms", str(self.market.now_ms()))
         self.state.commit()
 
+    def run_late(self) -> None:
+        """Do what is due of the requests that the engine was slow with. Nobody can tell that it is done only now."""
+        with self.lock:
+            now_ms = self.clock.now_ms()
+            due = sorted((one for one in self.late if one[0] <= now_ms), key=lambda one: one[0])
+            self.late = [one for one in self.late if one[0] > now_ms]
+            for _, act in due:
+                with suppress(ApiError):  # its sender was answered long ago
+                    act()
+
     def advance(self, to_ms: int) -> int:
-        """Run the market to `to_ms`, matching every minute in between in order; return how many orders were filled."""
+        """Run the market to `to_ms`, matching every minute in between in order; return how many orders it set off."""
         market = self.market
         if not isinstance(market, MinuteMarket):
             msg = "the live market keeps its own time and cannot be advanced"
@@ -68,63 +96,21 @@ class Exchange:
         if end_ms is not None and to_ms > end_ms:
             msg = f"the market's candles end at {iso(end_ms)}, before {iso(to_ms)}"
             raise ControlError(msg, 409)
-        filled = 0
-        for at in range(now_ms, to_ms, MINUTE_MS):
-            if not any(self.state.open_orders.values()):
-                break
-            market.stand_at(at)
-            filled += self._match_minute(market, at)
-        market.stand_at(to_ms)
+        filled = self.matcher.advance(market, self.funding, to_ms)
         self.state.set("market_time_ms", str(to_ms))
         return filled
 
-    def _match_minute(self, market: MinuteMarket, at: int) -> int:
-        """Fill what the range of the minute opening at `at` touches, oldest first; dated at its last moment."""
-        filled = 0
-        for (kind, symbol), book in sorted(self.state.open_orders.items()):
-            if not book:
-                continue
-            instrument = market.instruments[kind][symbol]
-            candle = market.source.candle(kind, symbol, at)
-            if candle is None:
-                continue
-            for _, order in sorted(book.items()):
-                if order.is_open and _is_touched(order, candle):
-                    self.fill_resting(instrument, order, at + MINUTE_MS - 1)
-                    filled += 1
-        return filled
-
     def match_live(self) -> int:
-        """Fill the resting orders that the live price has reached since it was last looked at."""
+        """Set off what the live price has reached since it was last looked at."""
         if isinstance(self.market, MinuteMarket):
             return 0
         with self.lock:
-            places = [place for place, book in self.state.open_orders.items() if book]
+            places = self.matcher.places()
         filled = 0
         for kind, symbol in places:
-            instrument = self.market.instruments[kind].get(symbol)
-            if instrument is None:  # no longer traded upstream
-                continue
+            instrument = self.market.instruments[kind][symbol]
             last = int(self.market.quote(instrument).last.scaleb(8))
-            now_ms = self.market.now_ms()
-            candle = Candle(now_ms, last, last, last, last, 0)
             with self.lock:
-                touched = [one for one in self.state.open_orders[kind, symbol].values() if _is_touched(one, candle)]
-                for order in sorted(touched, key=lambda one: one.order_id):
-                    self.fill_resting(instrument, order, now_ms)
+                filled += self.matcher.match_price(instrument, last, self.market.now_ms())
                 self.state.commit()
-            filled += len(touched)
         return filled
-
-    def fill_resting(self, instrument: Instrument, order: Order, executed_ms: int) -> None:
-        """Execute a resting order at its own price."""
-        account = self.state.accounts[order.api_key]
-        if order.kind is MarketKind.SPOT:
-            self.spot.fill_resting(account, instrument, order, executed_ms)
-        else:
-            self.futures.fill_resting(account, instrument, order, executed_ms)
-
-
-def _is_touched(order: Order, candle: Candle) -> bool:
-    units = order.price.scaleb(8)
-    return candle.low <= units if order.side == BUY else candle.high >= units

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ZERO, decimals_of, fixed, plain
-from infra.local.exchange.times import wire_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,33 +17,20 @@ _DELIVERY_MS = 4_133_404_800_000  # 2100-12-25, which Binance writes for a perpe
 
 
 def spot_info(instruments: Iterable[Instrument]) -> Json:
-    """Return the body of /api/v3/exchangeInfo."""
+    """Return the body of /api/v3/exchangeInfo but for time and limits."""
     return {
         "timezone": "UTC",
-        "serverTime": wire_ms(),
-        "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, 6000),
-            _limit("ORDERS", "SECOND", 10, 100),
-            _limit("ORDERS", "DAY", 1, 200_000),
-            _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
-        ],
         "exchangeFilters": [],
         "symbols": [_spot_symbol(one) for one in instruments],
     }
 
 
 def futures_info(instruments: Iterable[Instrument]) -> Json:
-    """Return the body of /fapi/v1/exchangeInfo."""
+    """Return the body of /fapi/v1/exchangeInfo but for time and limits."""
     listed = list(instruments)
     return {
         "timezone": "UTC",
-        "serverTime": wire_ms(),
         "futuresType": "U_MARGINED",
-        "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            _limit("ORDERS", "MINUTE", 1, 1200),
-            _limit("ORDERS", "SECOND", 10, 300),
-        ],
         "exchangeFilters": [],
         "assets": [
             {"asset": quote, "marginAvailable": True, "autoAssetExchange": "0"}
@@ -52,10 +38,6 @@ def futures_info(instruments: Iterable[Instrument]) -> Json:
         ],
         "symbols": [_futures_symbol(one) for one in listed],
     }
-
-
-def _limit(kind: str, interval: str, number: int, limit: int) -> Json:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
 def _spot_symbol(one: Instrument) -> Json:
@@ -69,9 +51,9 @@ def _spot_symbol(one: Instrument) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS"],
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
@@ -124,7 +106,7 @@ def _spot_filters(one: Instrument) -> list[Json]:
             "avgPriceMins": 5,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": one.max_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": one.max_stops},
     ]
 
 
@@ -187,7 +169,7 @@ def _futures_filters(one: Instrument) -> list[Json]:
             "stepSize": plain(one.step_size),
         },
         {"filterType": "MAX_NUM_ORDERS", "limit": one.max_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": one.max_stops},
         {"filterType": "MIN_NOTIONAL", "notional": plain(one.min_notional)},
         {
             "filterType": "PERCENT_PRICE",

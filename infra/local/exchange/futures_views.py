@@ -9,6 +9,7 @@ from infra.local.exchange.decimals import ZERO, fixed, plain, round_half_even, r
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from infra.local.exchange.conditional import AlgoOrder
     from infra.local.exchange.futures import FuturesDesk
     from infra.local.exchange.instruments import Instrument
     from infra.local.exchange.records import Account, Execution, Order, Position
@@ -88,7 +89,7 @@ def position_risk(
     mark = desk.mark_price(instrument) if position.quantity else ZERO
     notional = position.quantity * mark
     unrealized = round_half_even(position.unrealized(mark)) if position.quantity else ZERO
-    isolated_margin = position.margin + unrealized if position.isolated and position.quantity else ZERO
+    isolated_margin = round_up(position.margin) + unrealized if position.isolated and position.quantity else ZERO
     body: Json = {
         "symbol": instrument.symbol,
         "positionSide": "BOTH",
@@ -100,7 +101,7 @@ def position_risk(
         "liquidationPrice": _price(desk.liquidation_price(account, instrument, position)),
         "isolatedMargin": fixed(isolated_margin),
         "notional": fixed(notional),
-        "isolatedWallet": fixed(position.margin),
+        "isolatedWallet": fixed(round_up(position.margin)),
         "updateTime": position.updated_ms,
     }
     if version == 3:
@@ -150,7 +151,7 @@ def asset_sums(
             unrealized = round_half_even(position.unrealized(mark))
             sums["unrealized"] += unrealized
             sums["crossed"] += ZERO if position.isolated else unrealized
-            sums["isolated"] += position.margin
+            sums["isolated"] += round_up(position.margin)
             sums["position"] += round_up(abs(position.quantity) * mark / position.leverage)
             sums["maintenance"] += _maintenance(instrument, abs(position.quantity) * mark)
     return sums
@@ -243,4 +244,43 @@ def leverage_bracket(instrument: Instrument) -> Json:
             }
             for one in instrument.brackets
         ],
+    }
+
+
+def new_algo(one: AlgoOrder) -> Json:
+    """Return the answer to a new algo order."""
+    return {
+        "algoId": one.algo_id,
+        "clientAlgoId": one.client_algo_id,
+        "algoType": "CONDITIONAL",
+        "orderType": one.type,
+        "symbol": one.symbol,
+        "side": one.side,
+        "positionSide": "BOTH",
+        "timeInForce": one.time_in_force,
+        "quantity": plain(one.quantity),
+        "algoStatus": one.status,
+        "triggerPrice": plain(one.trigger_price),
+        "price": "0",
+        "icebergQuantity": None,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "workingType": one.working_type,
+        "priceMatch": "NONE",
+        "closePosition": one.close_position,
+        "priceProtect": False,
+        "reduceOnly": one.reduce_only,
+        "createTime": one.created_ms,
+        "updateTime": one.updated_ms,
+        "triggerTime": one.triggered_ms,
+        "goodTillDate": 0,
+    }
+
+
+def algo(one: AlgoOrder, became: Order | None) -> Json:
+    """Return an algo order as queries show it, with the order that it became."""
+    return new_algo(one) | {
+        "actualOrderId": str(became.order_id) if became else "",
+        "actualPrice": plain(round_half_even(became.average_price)) if became else "0",
+        "actualQty": plain(became.executed_quantity) if became else "0",
+        "actualType": became.type if became else "",
     }

@@ -47,6 +47,7 @@ class Instrument:
     price_down: Decimal
     brackets: tuple[Bracket, ...] = ()
     max_orders: int = 200
+    max_stops: int = 5
 
     def bracket_of(self, notional: Decimal) -> Bracket:
         """Return the bracket that holds `notional`; the last one holds all beyond."""
@@ -120,6 +121,7 @@ def _futures(
         price_up=Decimal("1.05"),
         price_down=Decimal("0.95"),
         brackets=risk,
+        max_stops=10,
     )
 
 

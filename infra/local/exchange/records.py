@@ -12,7 +12,8 @@ from infra.local.exchange.instruments import MarketKind
 Json = dict[str, Any]
 
 NEW, PARTIALLY_FILLED, FILLED = "NEW", "PARTIALLY_FILLED", "FILLED"
-CANCELED, EXPIRED = "CANCELED", "EXPIRED"
+CANCELED, EXPIRED, REJECTED = "CANCELED", "EXPIRED", "REJECTED"
+TRIGGERED, FINISHED = "TRIGGERED", "FINISHED"  # of algo orders
 OPEN_STATUSES = frozenset({NEW, PARTIALLY_FILLED})
 BUY, SELL = "BUY", "SELL"
 
@@ -57,7 +58,7 @@ class Position(Record):
     symbol: str
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
-    margin: Decimal = ZERO  # the isolated wallet; zero while crossed
+    margin: Decimal = ZERO  # the isolated wallet, unrounded; zero while crossed
     leverage: int = 20
     isolated: bool = False
     updated_ms: int = 0
@@ -67,10 +68,23 @@ class Position(Record):
         """Return the average entry price, for showing."""
         return self.cost / abs(self.quantity) if self.quantity else ZERO
 
+    def is_reduced_by(self, side: str) -> bool:
+        """Say whether an order of `side` would make it smaller."""
+        return self.quantity < 0 if side == BUY else self.quantity > 0
+
     def unrealized(self, mark: Decimal) -> Decimal:
         """Return the profit at `mark`."""
         value = abs(self.quantity) * mark
         return value - self.cost if self.quantity > 0 else self.cost - value
+
+
+@dataclass(slots=True)
+class Key(Record):
+    """What is said of an API key beside its permissions."""
+
+    public_key: str = ""  # PEM of an Ed25519 key; without one the key signs with HMAC-SHA256
+    trading_expires_ms: int = 0  # wire time after which it may only read; 0: never
+    is_refused: bool = False  # sent from an address that is not on its list, or to the wrong environment
 
 
 @dataclass(slots=True)
@@ -83,6 +97,8 @@ class Account:
     futures: dict[str, Decimal] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
     permissions: dict[str, bool] = field(default_factory=dict)
+    key: Key = field(default_factory=Key)
+    is_hedged: bool = False  # long and short at once, which this exchange shows but does not trade
     created_ms: int = 0
     futures_updated_ms: int = 0  # clients take an asset whose update time is 0 for one that was never used
 
@@ -112,6 +128,8 @@ class Account:
             "futures": {asset: plain(amount) for asset, amount in self.futures.items()},
             "positions": {symbol: position.to_json() for symbol, position in self.positions.items()},
             "permissions": self.permissions,
+            "key": self.key.to_json(),
+            "is_hedged": self.is_hedged,
             "created_ms": self.created_ms,
             "futures_updated_ms": self.futures_updated_ms,
         }
@@ -126,6 +144,8 @@ class Account:
             futures={asset: Decimal(amount) for asset, amount in row["futures"].items()},
             positions={symbol: Position.from_json(one) for symbol, one in row["positions"].items()},
             permissions=row["permissions"],
+            key=Key.from_json(row.get("key", {})),
+            is_hedged=row.get("is_hedged", False),
             created_ms=row["created_ms"],
             futures_updated_ms=row["futures_updated_ms"],
         )
@@ -133,7 +153,10 @@ class Account:
 
 @dataclass(slots=True)
 class Order(Record):
-    """An order of either market; `locked` is what a resting spot order holds of the asset that it gives."""
+    """An order of either market; `locked` is what a resting spot order holds of the asset that it gives.
+
+    Two legs of an order list hold it once, on the leg that came first.
+    """
 
     kind: MarketKind
     symbol: str
@@ -148,11 +171,19 @@ class Order(Record):
     created_ms: int
     updated_ms: int
     quote_quantity: Decimal = ZERO
+    stop_price: Decimal = ZERO
     reduce_only: bool = False
     status: str = NEW
     executed_quantity: Decimal = ZERO
     executed_quote: Decimal = ZERO
     locked: Decimal = ZERO
+    list_id: int = -1
+    working_ms: int = 0  # when it went onto the book; a stop that waits for its price is not on it
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether it waits for its stop price."""
+        return self.is_open and bool(self.stop_price) and not self.working_ms
 
     @property
     def is_open(self) -> bool:
@@ -189,3 +220,28 @@ class Execution(Record):
     is_maker: bool
     executed_ms: int
     realized_pnl: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Income(Record):
+    """What a futures wallet got or gave without a trade; dated in market time."""
+
+    transaction_id: int
+    api_key: str
+    symbol: str
+    type: str
+    amount: Decimal
+    asset: str
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Record):
+    """A transfer between two wallets of an account; dated in wire time, as all that no candle moves."""
+
+    transaction_id: int
+    api_key: str
+    type: str
+    asset: str
+    amount: Decimal
+    made_ms: int

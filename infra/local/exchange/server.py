@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import socket
+import struct
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from infra.local.exchange.errors import ControlError, StartError
+from infra.local.exchange.answer import Answer, Wire
+from infra.local.exchange.errors import ConnectionLostError, ControlError, StartError
 from infra.local.exchange.routes.control import answer_control
-from infra.local.exchange.routes.table import Answer, Wire, answer, change
+from infra.local.exchange.routes.table import answer, change
 
 if TYPE_CHECKING:
     from infra.local.exchange.exchange import Exchange
@@ -72,6 +74,9 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         try:
             made = self._control(path, body) if path.startswith("/sim/") else self._api(path, query, body)
+        except ConnectionLostError:
+            self._reset()
+            return
         except Exception:  # noqa: BLE001 - the client gets Binance's words for it, the log gets the trace
             _LOG.exception("%s %s", self.command, path)
             problem = "An unknown error occurred while processing the request."
@@ -80,12 +85,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _api(self, path: str, query: str, body: bytes) -> Answer:
         text = body.decode("utf-8", "replace")
-        return answer(self.server.exchange, Wire(self.command, path, query, text, self.headers.get("X-MBX-APIKEY")))
+        key = self.headers.get("X-MBX-APIKEY")
+        return answer(self.server.exchange, Wire(self.command, path, query, text, key, self.client_address[0]))
 
     def _control(self, path: str, body: bytes) -> Answer:
         exchange = self.server.exchange
         if self.client_address[0] not in {"127.0.0.1", "::1"}:
             return Answer(HTTPStatus.FORBIDDEN, {"error": "the control API answers this machine only"}, {})
+        exchange.run_late()
         try:
             with exchange.lock:
                 result = change(exchange, lambda: answer_control(exchange, self.command, path, body))
@@ -93,14 +100,26 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(error.status, error.body(), {})
         return Answer(HTTPStatus.OK, result, {})
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the Date header, in the exchange's wire time."""
+        return super().date_time_string(self.server.exchange.clock.now_ms() / 1000 if timestamp is None else timestamp)
+
+    def _reset(self) -> None:
+        """Break the connection without a word."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
     def _send(self, made: Answer) -> None:
-        is_written = isinstance(made.body, bytes)
-        data = made.body if is_written else json.dumps(made.body, separators=(",", ":")).encode()
+        data = made.data()
         self.send_response(made.status)
-        self.send_header("Content-Type", "application/json;charset=UTF-8")
+        if "Content-Type" not in made.headers:
+            self.send_header("Content-Type", "application/json;charset=UTF-8")
         self.send_header("Content-Length", str(len(data)))
         for name, value in made.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data if made.cut_at is None else data[: made.cut_at])
         self.wfile.flush()
+        if made.cut_at is not None:
+            self.close_connection = True

@@ -38,5 +38,8 @@ class Settings:
     start_ms: int | None = None
     slippage_bps: Decimal = Decimal(2)
     fees: Fees = field(default_factory=Fees)
+    funding_rate: Decimal = Decimal("0.0001")  # at 00, 08 and 16 UTC, where the control API sets no other
     live_urls: dict[MarketKind, str] = field(default_factory=lambda: dict(LIVE_URLS))
+    #: All request limits times this, where the market runs faster than the wall clock.
+    limits_factor: int = 1
     exit_with_stdin: bool = False

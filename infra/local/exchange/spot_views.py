@@ -9,6 +9,7 @@ from infra.local.exchange.decimals import ZERO, fixed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from infra.local.exchange.conditional import OrderList
     from infra.local.exchange.records import Account, Execution, Order
     from infra.local.exchange.settings import Fees
 
@@ -20,7 +21,7 @@ def acknowledgement(order: Order) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
         "transactTime": order.updated_ms,
     }
@@ -28,7 +29,7 @@ def acknowledgement(order: Order) -> Json:
 
 def result(order: Order) -> Json:
     """Return the RESULT answer to a new order."""
-    return acknowledgement(order) | _amounts(order) | {"workingTime": order.created_ms, **_prevention()}
+    return acknowledgement(order) | _amounts(order) | _stop(order) | {"workingTime": _working(order), **_prevention()}
 
 
 def full(order: Order, executions: Iterable[Execution]) -> Json:
@@ -46,20 +47,39 @@ def full(order: Order, executions: Iterable[Execution]) -> Json:
     return result(order) | {"fills": fills}
 
 
+def order_list(one: OrderList, legs: Iterable[Order]) -> Json:
+    """Return an order list as queries show it."""
+    legs = list(legs)
+    is_open = any(order.is_open for order in legs)
+    return {
+        "orderListId": one.list_id,
+        "contingencyType": "OCO",
+        "listStatusType": "EXEC_STARTED" if is_open else "ALL_DONE",
+        "listOrderStatus": "EXECUTING" if is_open else "ALL_DONE",
+        "listClientOrderId": one.client_list_id,
+        "transactionTime": one.updated_ms,
+        "symbol": one.symbol,
+        "orders": [
+            {"symbol": order.symbol, "orderId": order.order_id, "clientOrderId": order.client_order_id}
+            for order in legs
+        ],
+    }
+
+
 def queried(order: Order) -> Json:
     """Return an order as queries show it."""
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
         **_amounts(order),
-        "stopPrice": fixed(ZERO),
+        "stopPrice": fixed(order.stop_price),
         "icebergQty": fixed(ZERO),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": True,
-        "workingTime": order.created_ms,
+        "isWorking": not order.is_waiting,
+        "workingTime": _working(order),
         **_prevention(),
     }
 
@@ -70,21 +90,22 @@ def canceled(order: Order, cancel_id: str) -> Json:
         "symbol": order.symbol,
         "origClientOrderId": order.client_order_id,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": cancel_id,
         "transactTime": order.updated_ms,
         **_amounts(order),
+        **_stop(order),
         **_prevention(),
     }
 
 
-def trade(one: Execution) -> Json:
+def trade(one: Execution, list_id: int) -> Json:
     """Return an execution as myTrades shows it."""
     return {
         "symbol": one.symbol,
         "id": one.trade_id,
         "orderId": one.order_id,
-        "orderListId": -1,
+        "orderListId": list_id,
         "price": fixed(one.price),
         "qty": fixed(one.quantity),
         "quoteQty": fixed(one.quote_quantity),
@@ -139,6 +160,15 @@ def _amounts(order: Order) -> Json:
         "type": order.type,
         "side": order.side,
     }
+
+
+def _stop(order: Order) -> Json:
+    return {"stopPrice": fixed(order.stop_price)} if order.stop_price else {}
+
+
+def _working(order: Order) -> int:
+    """Return when the order went onto the book; -1 while it waits for its stop price."""
+    return order.working_ms or -1
 
 
 def _prevention() -> Json:

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 SPOT_CLIENT_ID = re.compile(r"^[a-zA-Z0-9-_]{1,36}$")
 FUTURES_CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
 _SIDES = ("BUY", "SELL")
-_SPOT_TYPES = ("MARKET", "LIMIT", "LIMIT_MAKER")
+_SPOT_TYPES = ("MARKET", "LIMIT", "LIMIT_MAKER", "STOP_LOSS")
+# Types that Binance knows and that no symbol here has.
+_SPOT_UNSUPPORTED = {
+    "STOP_LOSS_LIMIT": "Stop loss limit",
+    "TAKE_PROFIT": "Take profit",
+    "TAKE_PROFIT_LIMIT": "Take profit limit",
+}
 _FUTURES_TYPES = ("MARKET", "LIMIT")
 # Types that Binance has on the ordinary futures endpoint's list but takes on the algo endpoint since 2025-12-09.
-_ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Ticket:
     client_order_id: str | None
     reduce_only: bool
     response_type: str
+    stop_price: Decimal = ZERO
 
     @property
     def is_market(self) -> bool:
@@ -53,50 +60,52 @@ class Ticket:
         return not self.is_market and self.time_in_force not in {"IOC", "FOK"}
 
 
-def _needs(value: Decimal | None, name: str) -> Decimal:
+def needed(value: Decimal | None, name: str) -> Decimal:
+    """Return a number that must have been sent."""
     if value is None:
         raise mandatory(name)
     return value
 
 
-def _side(parameters: Parameters) -> str:
+def read_side(parameters: Parameters) -> str:
+    """Read the side."""
     parameters.text("side")
     return parameters.choice("side", _SIDES, ApiError(-1117, "Invalid side.")) or ""
 
 
 def read_spot(parameters: Parameters) -> Ticket:
     """Read a spot order."""
-    side = _side(parameters)
-    parameters.text("type")
+    side = read_side(parameters)
+    unsupported = _SPOT_UNSUPPORTED.get(parameters.text("type"))
+    if unsupported:
+        raise ApiError(-1013, f"{unsupported} orders are not supported for this symbol.")
     type_ = parameters.choice("type", _SPOT_TYPES, ApiError(-1116, "Invalid orderType.")) or ""
     quantity, price = parameters.decimal("quantity"), parameters.decimal("price")
-    quote_quantity = parameters.decimal("quoteOrderQty")
+    quote_quantity, stop_price = parameters.decimal("quoteOrderQty"), parameters.decimal("stopPrice")
     time_in_force = parameters.choice("timeInForce", ("GTC", "IOC", "FOK"), ApiError(-1115, "Invalid timeInForce."))
     client_order_id = parameters.matching("newClientOrderId", SPOT_CLIENT_ID)
-    response_type = parameters.choice(
-        "newOrderRespType", ("ACK", "RESULT", "FULL"), ApiError(-1136, "Invalid newOrderRespType.")
-    )
-    parameters.choice(
-        "selfTradePreventionMode",
-        ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"),
-        ApiError(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid."),
-    )
+    response_type = read_spot_manners(parameters)
     parameters.refuse_unread()
+    if type_ != "LIMIT":
+        refuse_extra("timeInForce", time_in_force)
+    if type_ in {"MARKET", "STOP_LOSS"}:
+        refuse_extra("price", price)
+    if type_ != "STOP_LOSS":
+        refuse_extra("stopPrice", stop_price)
     if type_ == "MARKET":
-        _refuse_extra("price", price)
-        if time_in_force is not None:
-            raise ApiError(-1106, "Parameter 'timeInForce' sent when not required.")
         if quantity is None and quote_quantity is None:
             raise ApiError(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
         if quantity is not None and quote_quantity is not None:
             raise ApiError(-1128, "Combination of optional parameters invalid.")
     else:
-        _refuse_extra("quoteOrderQty", quote_quantity)
-        if type_ == "LIMIT_MAKER" and time_in_force is not None:
-            raise ApiError(-1106, "Parameter 'timeInForce' sent when not required.")
+        refuse_extra("quoteOrderQty", quote_quantity)
         if type_ == "LIMIT" and time_in_force is None:
             raise mandatory("timeInForce")
-        quantity, price = _needs(quantity, "quantity"), _needs(price, "price")
+        quantity = needed(quantity, "quantity")
+        if type_ == "STOP_LOSS":
+            stop_price = positive_stop(stop_price, "stopPrice")
+        else:
+            price = needed(price, "price")
     return Ticket(
         side=side,
         type=type_,
@@ -107,10 +116,33 @@ def read_spot(parameters: Parameters) -> Ticket:
         client_order_id=client_order_id,
         reduce_only=False,
         response_type=response_type or "FULL",
+        stop_price=stop_price or ZERO,
     )
 
 
-def _refuse_extra(name: str, value: object) -> None:
+def read_spot_manners(parameters: Parameters) -> str | None:
+    """Read how long the answer shall be; self-trades cannot happen, so their prevention is only checked for form."""
+    response_type = parameters.choice(
+        "newOrderRespType", ("ACK", "RESULT", "FULL"), ApiError(-1136, "Invalid newOrderRespType.")
+    )
+    parameters.choice(
+        "selfTradePreventionMode",
+        ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"),
+        ApiError(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid."),
+    )
+    return response_type
+
+
+def positive_stop(value: Decimal | None, name: str) -> Decimal:
+    """Return a stop price that was sent and is above zero."""
+    if not needed(value, name):
+        raise ApiError(-1013, "Invalid stopPrice.")
+    assert value is not None
+    return value
+
+
+def refuse_extra(name: str, value: object) -> None:
+    """Refuse a parameter that the kind of order does not take."""
     if value is not None:
         raise ApiError(-1106, f"Parameter '{name}' sent when not required.")
 
@@ -124,8 +156,8 @@ def _futures_client_id(parameters: Parameters) -> str | None:
 
 def read_futures(parameters: Parameters) -> Ticket:
     """Read a futures order; parameters that the endpoint does not know are ignored, as Binance does there."""
-    side = _side(parameters)
-    if parameters.text("type") in _ALGO_TYPES:
+    side = read_side(parameters)
+    if parameters.text("type") in ALGO_TYPES:
         raise ApiError(
             -4120, "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
         )
@@ -135,18 +167,18 @@ def read_futures(parameters: Parameters) -> Ticket:
     time_in_force = parameters.choice(
         "timeInForce", ("GTC", "IOC", "FOK", "GTX"), ApiError(-1115, "Invalid timeInForce.")
     )
-    quantity = _needs(parameters.decimal("quantity"), "quantity")
+    quantity = needed(parameters.decimal("quantity"), "quantity")
     price = parameters.decimal("price")
     response_type = parameters.choice(
         "newOrderRespType", ("ACK", "RESULT"), ApiError(-1136, "Invalid newOrderRespType")
     )
     if type_ == "MARKET":
-        _refuse_extra("price", price)
-        _refuse_extra("timeInForce", time_in_force)
+        refuse_extra("price", price)
+        refuse_extra("timeInForce", time_in_force)
     else:
         if time_in_force is None:
             raise mandatory("timeInForce")
-        price = _needs(price, "price")
+        price = needed(price, "price")
     return Ticket(
         side=side,
         type=type_,

@@ -1,13 +1,38 @@
-"""The two clocks: wire time signs requests and is always real; market time dates candles, orders and executions."""
+"""The two clocks: wire time signs requests, market time dates candles, orders and executions."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WireClock(Protocol):
+    """Where an exchange takes wire time from. A simulation that has time under its control brings its own."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        ...
+
+    def sleep(self, milliseconds: int) -> None:
+        """Let that much wire time pass."""
+        ...
+
+
+class RealClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        return wire_ms()
+
+    def sleep(self, milliseconds: int) -> None:
+        """Wait."""
+        time.sleep(milliseconds / 1000)
 
 
 def wire_ms() -> int:

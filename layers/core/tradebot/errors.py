@@ -15,7 +15,9 @@ TradeBotError
     ├── ExchangeAuthenticationError 422  the key is refused (-2014, -2015): the bots pause, the user is told
     ├── OrderExistsError         409  a duplicate client order id: the order EXISTS, query it
     ├── OrderAbsentError         404  the query found no such order; that alone is not absence
+    ├── CancelRefusedError       409  -2011: nothing was cancelled; the order may have executed, query it
     └── OrderRejectedError       422  refused for good: filters, balance, a halted symbol
+        └── StopWouldTriggerError 422 the market is beyond the level already: nothing rests, sell now
 """
 
 from __future__ import annotations
@@ -177,3 +179,16 @@ class OrderRejectedError(ExchangeError):
 
     http_status = 422
     code = "order-rejected"
+
+
+class CancelRefusedError(ExchangeError):
+    """Nothing was cancelled (-2011): the order may have executed, be gone, or not be there yet. Query it."""
+
+    http_status = 409
+    code = "cancel-refused"
+
+
+class StopWouldTriggerError(OrderRejectedError):
+    """The market is at or beyond the level of a stop or take profit already, so nothing was placed."""
+
+    code = "stop-would-trigger"

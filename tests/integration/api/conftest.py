@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from moto import mock_aws
 from sqlalchemy import text
 
@@ -70,7 +70,7 @@ class Cloud:
         body = json.loads(params["body"])
         if "facts" in body:
             assert "X-Amz-Invocation-Type" not in params["headers"]
-            return AWSResponse("", 200, {}, None), self._answer()
+            return AWSResponse("", 200, HTTPHeaders(), None), self._answer()
         assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
         self.invocations.append(body)
         return None
@@ -168,7 +168,9 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", _moto.record)
+        # What a handler returns takes the call's place, which the stubs do not know.
+        record: Callable[..., Any] = _moto.record
+        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", record)
         # Mangum takes the thread's event loop, or makes one that nobody closes.
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)

@@ -117,6 +117,7 @@ def test_a_refused_key_is_told_with_the_exchanges_reason(alice: Client, backstag
 FUTURES = {"position_type": "futures", "leverage": 5}
 
 
+@pytest.mark.rule(12)
 def test_two_active_futures_bots_on_one_key_and_symbol_are_refused(
     alice: Client, valid_key: int, backstage: Backstage
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_futures_short_ends_at_its_stop_and_the_wallet_changes_by_what_was_rea
     assert wallet - 10_000 == state.realized_pnl - open_fee
 
 
+@pytest.mark.rule(12)
 def test_leverage_and_margin_type_are_set_before_the_first_entry_only(make_world: Callable[..., World]) -> None:
     world = make_world([*UP_THEN_DOWN, 30, 60, 60])
     world.ticks(world.add_bot(position_type="futures"), range(11))
@@ -145,6 +146,7 @@ def test_days_limits_pause_entries_and_show_as_the_bots_status(make_world: Calla
     assert world.state(bot).status == "paused_max_trades"
 
 
+@pytest.mark.rule(30)
 def test_candles_that_were_missed_are_fed_and_their_signals_open_nothing(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, 30, 30, 30, 30])
     bot = world.add_bot()
@@ -198,6 +200,7 @@ def test_the_user_is_told_of_an_entry_that_was_too_small(make_world: Callable[..
     assert world.state(bot).last_error_message is None
 
 
+@pytest.mark.rule(29)
 def test_counters_of_the_day_survive_a_stop_and_a_start(make_world: Callable[..., World]) -> None:
     world = make_world([*UP_THEN_DOWN, 30, 60, 60])
     bot = world.add_bot(max_daily_trades=1)

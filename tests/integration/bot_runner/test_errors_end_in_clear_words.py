@@ -66,6 +66,7 @@ def test_a_symbol_that_is_not_traded_says_so(make_world: Callable[..., World]) -
     assert "Invalid symbol" in world.state(bot).last_error_message
 
 
+@pytest.mark.rule(12)
 def test_a_futures_position_that_is_not_the_bots_is_refused(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, 30, 30])
     stranger = make_client(

@@ -463,9 +463,9 @@ def test_no_database_connection_is_held_while_the_exchange_is_asked(
     call = CcxtTransport._call
     held: list[int] = []
 
-    def watched(transport: CcxtTransport, method: str, params: dict[str, Any]) -> Any:
+    def watched(transport: CcxtTransport, *request: Any) -> Any:
         held.append(cast("QueuePool", world.engine.pool).checkedout())
-        return call(transport, method, params)
+        return call(transport, *request)
 
     monkeypatch.setattr(CcxtTransport, "_call", watched)
     world.ticks(bot, range(3))

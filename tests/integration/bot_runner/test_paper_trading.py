@@ -97,6 +97,7 @@ def as_recorded(trade: BacktestTrade) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.rule(36)
 @pytest.mark.parametrize("position_type", ["spot", "futures"])
 @pytest.mark.parametrize("timeframe", ["1m", "5m"])
 def test_a_bot_on_paper_trades_what_the_backtest_trades_whatever_ticks_it_missed(

@@ -120,6 +120,7 @@ def test_every_due_bot_is_invoked_once_and_no_other(
     assert {one["tick_at"] for one in mailbox.events} == {"2023-03-13T10:00:00+00:00"}
 
 
+@pytest.mark.rule(31)
 def test_bots_of_short_timeframes_come_first_and_one_that_only_settles_comes_last(
     add_bot: Callable[..., int], dispatch: Callable[[Mailbox], DispatchDueBots], monkeypatch: pytest.MonkeyPatch
 ) -> None:

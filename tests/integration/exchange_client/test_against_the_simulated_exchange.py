@@ -18,7 +18,8 @@ from tradebot.exchange.transport import Venue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tradebot.exchange.ccxt_client import BinanceFuturesClient, BinanceSpotClient
+    from tradebot.exchange.binance_futures import BinanceFuturesClient
+    from tradebot.exchange.binance_spot import BinanceSpotClient
 
     Client = BinanceSpotClient | BinanceFuturesClient
 
@@ -118,5 +119,7 @@ def test_a_reduce_only_order_cannot_open_a_position(exchange: ExchangeProcess) -
 
 @pytest.mark.parametrize("environment", ["live", "testnet"])
 def test_a_key_says_what_it_may_do(exchange: ExchangeProcess, environment: str) -> None:
-    report = make_key_checker(Venue(exchange.url), environment, api_key="key", secret_key="secret").key_report()
+    report = make_key_checker(
+        Venue(exchange.url), Venue(exchange.url), environment, api_key="key", secret_key="secret"
+    ).key_report()
     assert (report.can_read, report.can_trade, report.can_withdraw) == (True, True, False)

@@ -172,4 +172,6 @@ def start_simulator() -> Iterator[Callable[..., Simulator]]:
 @pytest.fixture
 def moving(start_simulator: Callable[..., Simulator], minutes: Path) -> Simulator:
     """A simulator that stands at 00:05 and belongs to one test."""
-    return start_simulator("--market", "csv", "--csv", str(minutes), "--start", "2024-03-04T00:05:00Z")
+    return start_simulator(
+        "--market", "csv", "--csv", str(minutes), "--start", "2024-03-04T00:05:00Z", "--limits-factor", "100"
+    )

@@ -230,7 +230,10 @@ def test_filters_fail_by_name(trader: Account, wrong: dict[str, Any], failed: st
     [
         (order("HOLD", quantity="1"), -1117),
         (order(type_="MAGIC", quantity="1"), -1116),
-        (order(type_="STOP_LOSS", quantity="1"), -1116),
+        (order(type_="STOP_LOSS", quantity="1"), -1102),
+        (order(type_="STOP_LOSS", quantity="1", stopPrice="49000", price="1"), -1106),
+        (order(quantity="1", stopPrice="49000"), -1106),
+        (order(type_="STOP_LOSS_LIMIT", quantity="1"), -1013),
         (limit("BUY", "50000", tif="GTX"), -1115),
         (order(), -1102),
         (order(quantity="1", quoteOrderQty="1"), -1128),

@@ -38,7 +38,7 @@ GRANTED = {
     },
     "app_worker": {
         "users": "S(id is_active)",
-        "api_keys": "S U(check_error checked_at is_valid updated_at)",
+        "api_keys": "S U(check_error check_warning checked_at is_valid updated_at)",
         "bot_configs": "S U(is_active updated_at)",
         "bot_states": "SU",
         "orders": "SIU",

@@ -23,6 +23,7 @@ NIGHT = START.replace(hour=23, minute=57)
 # Rule 26
 
 
+@pytest.mark.rule(26)
 @pytest.mark.parametrize(("close", "latched"), [("19800.01", None), ("19800", "daily_loss")])
 def test_the_days_loss_limit_is_inclusive(script: Script, close: str, latched: str | None) -> None:
     script[0] = LONG
@@ -30,6 +31,7 @@ def test_the_days_loss_limit_is_inclusive(script: Script, close: str, latched: s
     assert replay.state.memory.day_latch == latched
 
 
+@pytest.mark.rule(26)
 @pytest.mark.parametrize(("close", "latched"), [("20199.99", None), ("20200", "daily_target")])
 def test_the_days_target_is_inclusive(script: Script, close: str, latched: str | None) -> None:
     script[0] = LONG
@@ -37,6 +39,7 @@ def test_the_days_target_is_inclusive(script: Script, close: str, latched: str |
     assert replay.state.memory.day_latch == latched
 
 
+@pytest.mark.rule(26)
 def test_a_reached_limit_exits_at_the_next_open_and_enters_no_more_that_day(script: Script) -> None:
     script[0] = script[3] = script[5] = LONG
     replay = Replay(max_daily_loss_perc=Decimal("0.1")).run(20_000, 20_000, 19_750, 19_760, 19_760, 20_500, 20_500)
@@ -45,6 +48,7 @@ def test_a_reached_limit_exits_at_the_next_open_and_enters_no_more_that_day(scri
     assert status(replay.state.memory, replay.setup.parameters) == "paused_daily_loss"
 
 
+@pytest.mark.rule(26)
 def test_a_limit_stays_latched_when_the_equity_comes_back(script: Script) -> None:
     script[0] = LONG
     replay = Replay(max_daily_loss_perc=Decimal("0.1")).run(20_000, 20_000, 19_750, 20_500, 20_500)
@@ -52,6 +56,7 @@ def test_a_limit_stays_latched_when_the_equity_comes_back(script: Script) -> Non
     assert replay.state.memory.day_latch == "daily_loss"
 
 
+@pytest.mark.rule(26)
 def test_limits_are_tested_while_entries_are_paused_by_the_number_of_trades(script: Script) -> None:
     script[0] = LONG
     replay = Replay(max_daily_trades=1, max_daily_loss_perc=Decimal("0.1")).run(20_000, 20_000, 19_750, 19_750)
@@ -61,6 +66,7 @@ def test_limits_are_tested_while_entries_are_paused_by_the_number_of_trades(scri
 # Rule 27
 
 
+@pytest.mark.rule(27)
 def test_a_reversal_is_one_entry_and_exits_go_on(script: Script) -> None:
     script[0], script[2], script[4] = LONG, SHORT, LONG
     replay = Replay(max_daily_trades=2, **FUTURES).run(*[20_000] * 7)
@@ -71,6 +77,7 @@ def test_a_reversal_is_one_entry_and_exits_go_on(script: Script) -> None:
 # Rule 28
 
 
+@pytest.mark.rule(28)
 def test_a_limit_at_the_close_of_midnight_sells_at_midnight_and_leaves_the_new_day_free(script: Script) -> None:
     script[0], script[2] = LONG, SHORT
     settings = {**FUTURES, "max_daily_loss_perc": Decimal("0.1")}
@@ -83,6 +90,7 @@ def test_a_limit_at_the_close_of_midnight_sells_at_midnight_and_leaves_the_new_d
     assert replay.state.memory.day_latch is None
 
 
+@pytest.mark.rule(28)
 def test_daily_limits_never_pause_timeframes_of_a_day(script: Script) -> None:
     script[0] = script[2] = LONG
     replay = Replay(timeframe="1d", begin=START.replace(hour=0), max_daily_loss_perc=Decimal("0.1"))
@@ -94,6 +102,7 @@ def test_daily_limits_never_pause_timeframes_of_a_day(script: Script) -> None:
 # Rule 29
 
 
+@pytest.mark.rule(29)
 def test_a_pause_ends_by_itself_with_the_first_candle_of_the_next_day(script: Script) -> None:
     script[0] = script[3] = LONG
     replay = Replay(begin=NIGHT, max_daily_trades=1).run(20_000, 20_000, (20_000, 20_000, 19_500, 19_600))
@@ -115,6 +124,7 @@ def test_every_day_that_ended_is_told_with_its_base_its_end_and_its_entries(scri
 # Rules 30 and 31
 
 
+@pytest.mark.rule(31)
 def test_a_pending_entry_expires_in_a_hole(script: Script) -> None:
     script[0] = LONG
     replay = Replay().run(20_000).skip(1).run(20_000)
@@ -128,6 +138,7 @@ def test_a_pending_exit_waits_through_a_hole(script: Script) -> None:
     assert replay.told[-1] == ("exit_signal", Decimal(20_200))
 
 
+@pytest.mark.rule(30)
 def test_a_candle_after_a_hole_may_exit_and_not_enter_and_holes_are_counted(script: Script) -> None:
     script[0], script[2], script[4] = LONG, LEAVE_LONG, LONG
     replay = Replay().run(20_000, 20_000).skip(1).run(20_000, 20_000).skip(2).run(20_000, 20_000)

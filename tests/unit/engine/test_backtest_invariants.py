@@ -83,6 +83,7 @@ def joined(setup: BacktestSetup, candles: CandleArray, bounds: Sequence[int]) ->
     return state.to_bytes(), output
 
 
+@pytest.mark.rule("chunked = unchunked")
 @given(choice=CHOICES, seed=st.integers(0, 10_000), count=st.integers(2, 260), data=st.data())
 @settings(max_examples=80, deadline=None)
 def test_any_chunking_gives_the_same_bytes_trades_and_equity(
@@ -101,6 +102,7 @@ def test_a_chunk_for_every_candle_gives_the_same_bytes() -> None:
         assert joined(setup, candles, range(1, 300)) == joined(setup, candles, [])
 
 
+@pytest.mark.rule("no look-ahead")
 @given(choice=CHOICES, seed=st.integers(0, 10_000), count=st.integers(20, 260), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_candles_after_a_moment_change_nothing_decided_at_or_before_it(
@@ -183,6 +185,7 @@ def up(value: Decimal) -> Decimal:
     return value.quantize(Decimal("1e-8"), ROUND_UP)
 
 
+@pytest.mark.rule("exactness")
 @given(choice=CHOICES, seed=st.integers(0, 10_000), count=st.integers(30, 400))
 @settings(max_examples=80, deadline=None)
 def test_money_is_conserved_to_the_last_decimal(choice: dict[str, Any], seed: int, count: int) -> None:
@@ -253,6 +256,7 @@ sys.stdout.buffer.write(simulate(setup_of(choice), walk(5, 240, "4h")[begin:end]
 """
 
 
+@pytest.mark.rule("chunked = unchunked")
 def test_chunks_in_separate_processes_give_the_same_bytes() -> None:
     choice = {"position_type": "futures", "timeframe": "4h", "trailing_stop_active": True}
     setup, candles = setup_of(choice), walk(5, 240, "4h")

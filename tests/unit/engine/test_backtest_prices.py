@@ -29,6 +29,7 @@ FUTURES_TIER = DEFAULT_FEES[MarketType.FUTURES]
 # Rules 8 to 11
 
 
+@pytest.mark.rule(10)
 def test_dust_of_one_round_trip_is_sold_with_a_later_one(script: Script) -> None:
     for number in range(0, 40, 4):
         script[number], script[number + 2] = LONG, LEAVE_LONG
@@ -42,12 +43,14 @@ def test_dust_of_one_round_trip_is_sold_with_a_later_one(script: Script) -> None
     assert 0 <= replay.state.memory.dust < rules.step_size
 
 
+@pytest.mark.rule(9)
 def test_an_entry_that_is_too_small_for_its_stop_is_skipped_with_its_reason(script: Script) -> None:
     script[0] = LONG
     assert Replay(position_size_fixed=Decimal("10.2")).run(20_000, 20_000).skipped == ["below_min_notional"]
     assert Replay(position_size_fixed=Decimal("0.1")).run(20_000, 20_000).skipped == ["below_min_qty"]
 
 
+@pytest.mark.rule(11)
 def test_realized_pnl_is_the_price_difference_less_both_fees_plus_funding(script: Script) -> None:
     script[0], script[9] = LONG, LEAVE_LONG
     funding = (FundingRate(to_ms(START + timedelta(minutes=5)), Decimal("0.0001"), Decimal("20010.5")),)
@@ -63,6 +66,7 @@ def test_realized_pnl_is_the_price_difference_less_both_fees_plus_funding(script
 # Rule 13
 
 
+@pytest.mark.rule(13)
 def test_prices_finer_than_the_tick_keep_their_precision_and_fills_lie_on_the_tick(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=BASE_TIER, rules=replace(RULES, tick_size=Decimal("0.5"))).run(20_000, "20000.13", "20000.37")
@@ -83,6 +87,7 @@ def test_candles_finer_than_the_setup_are_refused(script: Script) -> None:
 # Rule 14
 
 
+@pytest.mark.rule(14)
 def test_market_fills_slip_against_us_to_the_tick_and_pay_the_taker_fee(script: Script) -> None:
     script[0], script[2] = SHORT, LONG
     replay = Replay(fees=FUTURES_TIER, **FUTURES).run(20_000, "20000.01", 20_000, "20000.01")
@@ -92,6 +97,7 @@ def test_market_fills_slip_against_us_to_the_tick_and_pay_the_taker_fee(script: 
     assert cover.fee == (cover.quote * Decimal("0.0005")).quantize(Decimal("1e-8"))
 
 
+@pytest.mark.rule(14)
 def test_a_take_profit_fills_at_its_own_price_and_pays_the_maker_fee(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=FUTURES_TIER, **FUTURES).run(20_000, 20_000, (20_000, 21_000, 20_000, 20_500))
@@ -110,6 +116,7 @@ def test_a_stop_pays_the_taker_fee(script: Script) -> None:
 # Rule 15
 
 
+@pytest.mark.rule(15)
 def test_the_defaults_are_the_base_tier_and_two_basis_points_of_slippage() -> None:
     assert FeeRates(maker_ppm=1_000, taker_ppm=1_000, slippage_ppm=200) == BASE_TIER
     assert FeeRates(maker_ppm=200, taker_ppm=500, slippage_ppm=200) == FUTURES_TIER
@@ -118,6 +125,7 @@ def test_the_defaults_are_the_base_tier_and_two_basis_points_of_slippage() -> No
 # Rule 16
 
 
+@pytest.mark.rule(16)
 def test_the_trailing_stop_follows_the_extreme_and_never_goes_back(script: Script) -> None:
     script[0] = LONG
     replay = Replay(trailing_stop_active=True, trailing_stop_perc=Decimal(1))
@@ -132,6 +140,7 @@ def test_the_trailing_stop_follows_the_extreme_and_never_goes_back(script: Scrip
     ]
 
 
+@pytest.mark.rule(16)
 def test_where_both_stops_stand_on_one_tick_it_is_the_stop_loss(script: Script) -> None:
     script[0] = LONG
     replay = Replay(trailing_stop_active=True, trailing_stop_perc=Decimal(2)).run(
@@ -143,6 +152,7 @@ def test_where_both_stops_stand_on_one_tick_it_is_the_stop_loss(script: Script) 
 # Rule 17
 
 
+@pytest.mark.rule(17)
 def test_a_liquidation_costs_the_whole_margin_and_the_entrys_fee(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=FUTURES_TIER, **FUTURES).run(20_000, 20_000, 15_000)
@@ -163,6 +173,7 @@ def test_funding_moves_the_liquidation_and_is_part_of_the_margin_that_is_lost(sc
     assert replay.state.memory.balance == 9_800
 
 
+@pytest.mark.rule(17)
 def test_the_brackets_rate_and_amount_move_the_liquidation(script: Script) -> None:
     script[0] = SHORT
     bracket = MarginBracket(maintenance_ppm=10_000, maintenance_amount=Decimal(5))
@@ -170,6 +181,7 @@ def test_the_brackets_rate_and_amount_move_the_liquidation(script: Script) -> No
     assert leave.price == Decimal("23861.38")  # (1,000 + 200 + 5) / (0.05 x 1.01), down
 
 
+@pytest.mark.rule(17)
 def test_a_notional_beyond_the_bracket_is_refused(script: Script) -> None:
     script[0] = LONG
     replay = Replay(bracket=MarginBracket(notional_cap=Decimal(999)), **FUTURES).run(20_000, 20_000)
@@ -180,6 +192,7 @@ def test_a_notional_beyond_the_bracket_is_refused(script: Script) -> None:
 # Rule 18
 
 
+@pytest.mark.rule(18)
 @pytest.mark.parametrize(("signal", "paid"), [(LONG, -1), (SHORT, 1)])
 def test_a_positive_rate_makes_longs_pay_and_shorts_receive(script: Script, signal: Signals, paid: int) -> None:
     script[0] = signal
@@ -189,6 +202,7 @@ def test_a_positive_rate_makes_longs_pay_and_shorts_receive(script: Script, sign
     assert (replay.state.tally.funding_known, replay.state.tally.funding_assumed) == (1, 0)
 
 
+@pytest.mark.rule(18)
 def test_without_history_a_hundredth_of_a_percent_is_assumed_at_00_08_and_16_and_told(script: Script) -> None:
     script[0] = LONG
     begin = datetime(2023, 3, 13, 6, 0, tzinfo=UTC)
@@ -206,6 +220,7 @@ def test_around_a_history_that_ends_the_assumption_goes_on(script: Script) -> No
     assert replay.state.tally.funding == Decimal("-0.4")
 
 
+@pytest.mark.rule(18)
 def test_an_entry_at_the_stamp_pays_nothing(script: Script) -> None:
     script[0], script[1] = LONG, LEAVE_LONG
     funding = (FundingRate(to_ms(START + timedelta(minutes=1)), Decimal("0.001")),)

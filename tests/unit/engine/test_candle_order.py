@@ -30,6 +30,7 @@ def told(*trades: tuple[str, object]) -> list[tuple[str, Decimal]]:
 # Rule 19
 
 
+@pytest.mark.rule(19)
 def test_a_new_utc_day_begins_with_the_equity_at_the_last_close_and_zero_counters(script: Script) -> None:
     script[0] = LONG
     replay = Replay(begin=START.replace(hour=23, minute=57)).run(20_000, 20_000, (20_000, 20_100, 20_000, 20_100))
@@ -45,17 +46,20 @@ def test_a_new_utc_day_begins_with_the_equity_at_the_last_close_and_zero_counter
 # Rule 20
 
 
+@pytest.mark.rule(20)
 def test_an_open_beyond_the_stop_sells_at_that_open(script: Script) -> None:
     script[0] = LONG
     replay = Replay().run(20_000, 20_000, (19_000, 19_900, 18_900, 19_800))
     assert replay.told == told((ENTRY, 20_000), (STOP, 19_000))
 
 
+@pytest.mark.rule(20)
 def test_an_open_at_the_stop_sells_at_that_open(script: Script) -> None:
     script[0] = LONG
     assert Replay().run(20_000, 20_000, 19_600).told == told((ENTRY, 20_000), (STOP, 19_600))
 
 
+@pytest.mark.rule(20)
 def test_an_open_beyond_the_take_profit_fills_it_at_its_own_price(script: Script) -> None:
     script[0] = LONG
     replay = Replay().run(20_000, 20_000, (21_500, 21_600, 21_400, 21_500))
@@ -63,6 +67,7 @@ def test_an_open_beyond_the_take_profit_fills_it_at_its_own_price(script: Script
     assert replay.trades[1].order_type == "LIMIT"
 
 
+@pytest.mark.rule(20)
 def test_an_open_beyond_liquidation_and_stop_is_a_liquidation(script: Script) -> None:
     script[0] = LONG
     # 5x: liquidated below 20,000 x 0.8 / 0.996 = 16,064.26, far beyond the stop at 19,600.
@@ -70,6 +75,7 @@ def test_an_open_beyond_liquidation_and_stop_is_a_liquidation(script: Script) ->
     assert replay.told == told((ENTRY, 20_000), ("liquidation", "16064.26"))
 
 
+@pytest.mark.rule(18, 20)
 def test_a_position_pays_funding_at_the_open_that_it_leaves_at(script: Script) -> None:
     script[0], script[2] = LONG, LEAVE_LONG
     at = START + timedelta(minutes=3)
@@ -83,6 +89,7 @@ def test_a_position_pays_funding_at_the_open_that_it_leaves_at(script: Script) -
 # Rule 21
 
 
+@pytest.mark.rule(21)
 def test_a_pending_exit_is_a_market_order_at_the_next_open(script: Script) -> None:
     script[0], script[2] = LONG, LEAVE_LONG
     replay = Replay(fees=SLIPPING).run(20_000, 20_000, 20_000, (20_100, 20_200, 20_000, 20_150))
@@ -90,12 +97,14 @@ def test_a_pending_exit_is_a_market_order_at_the_next_open(script: Script) -> No
     assert replay.told == told((ENTRY, 20_020), (LEAVE, "20079.9"))
 
 
+@pytest.mark.rule(21)
 def test_a_pending_exit_whose_open_passed_the_stop_has_the_stops_reason(script: Script) -> None:
     script[0], script[2] = LONG, LEAVE_LONG
     replay = Replay().run(20_000, 20_000, 20_000, (19_000, 19_100, 18_900, 19_000))
     assert replay.told == told((ENTRY, 20_000), (STOP, 19_000))
 
 
+@pytest.mark.rule(21)
 def test_a_pending_exit_whose_open_passed_the_take_profit_has_its_reason(script: Script) -> None:
     script[0], script[2] = LONG, LEAVE_LONG
     replay = Replay().run(20_000, 20_000, 20_000, (21_000, 21_000, 21_000, 21_000))
@@ -105,6 +114,7 @@ def test_a_pending_exit_whose_open_passed_the_take_profit_has_its_reason(script:
 # Rule 22
 
 
+@pytest.mark.rule(22)
 def test_an_entry_fills_at_the_next_open_and_its_levels_come_from_the_fill(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=SLIPPING).run(20_000, (20_200, 20_300, 20_100, 20_200))
@@ -116,6 +126,7 @@ def test_an_entry_fills_at_the_next_open_and_its_levels_come_from_the_fill(scrip
     assert replay.trades[0].quantity == Decimal("0.05")
 
 
+@pytest.mark.rule(22)
 def test_exit_and_opposite_entry_of_one_signal_reverse_at_the_same_open(script: Script) -> None:
     script[0], script[2] = LONG, SHORT
     replay = Replay(**{**FUTURES, "position_size_fixed": None, "position_size_perc": Decimal(10)})
@@ -127,11 +138,13 @@ def test_exit_and_opposite_entry_of_one_signal_reverse_at_the_same_open(script: 
     assert replay.state.memory.trades_today == 2
 
 
+@pytest.mark.rule(22)
 def test_a_signal_for_the_side_that_is_held_is_ignored(script: Script) -> None:
     script[0] = script[1] = script[2] = LONG
     assert len(Replay().run(20_000, 20_000, 20_000, 20_000).trades) == 1
 
 
+@pytest.mark.rule(22)
 def test_after_a_stop_inside_a_candle_its_entry_signal_counts(script: Script) -> None:
     script[0], script[2] = LONG, LONG
     replay = Replay().run(20_000, 20_000, (20_000, 20_000, 19_500, 19_700), 19_700)
@@ -149,6 +162,7 @@ def test_an_entry_waits_for_nothing_when_its_day_does_not_allow_it(script: Scrip
 # Rule 23
 
 
+@pytest.mark.rule(23)
 def test_a_stop_inside_the_slippage_sells_at_once(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=SLIPPING, stop_loss_perc=Decimal("0.05")).run(20_000, (20_000, 20_500, 20_000, 20_500))
@@ -157,6 +171,7 @@ def test_a_stop_inside_the_slippage_sells_at_once(script: Script) -> None:
     assert replay.trades[1].at_ms == replay.trades[0].at_ms
 
 
+@pytest.mark.rule(14, 23)
 def test_a_stop_in_the_range_fills_at_the_stop_less_slippage(script: Script) -> None:
     script[0] = LONG
     replay = Replay(fees=SLIPPING).run(20_000, (20_000, 20_000, 19_000, 19_900))
@@ -164,12 +179,14 @@ def test_a_stop_in_the_range_fills_at_the_stop_less_slippage(script: Script) -> 
     assert replay.told == told((ENTRY, 20_020), (STOP, "19599.98"))
 
 
+@pytest.mark.rule(23)
 def test_where_a_range_touches_stop_and_take_profit_it_is_the_stop(script: Script) -> None:
     script[0] = LONG
     replay = Replay().run(20_000, (20_000, 21_000, 19_000, 20_000))
     assert replay.told == told((ENTRY, 20_000), (STOP, 19_600))
 
 
+@pytest.mark.rule(23)
 def test_the_stop_is_the_one_known_before_the_candle(script: Script) -> None:
     script[0] = LONG
     trailing: dict[str, Any] = {"trailing_stop_active": True, "trailing_stop_perc": Decimal(1)}
@@ -179,6 +196,7 @@ def test_the_stop_is_the_one_known_before_the_candle(script: Script) -> None:
     assert replay.run((20_400, 20_400, 20_200, 20_300)).told[1:] == told((TRAIL, 20_295))
 
 
+@pytest.mark.rule(23)
 def test_a_liquidation_that_is_nearer_than_the_stop_comes_first(script: Script) -> None:
     script[0] = LONG
     replay = Replay(**{**FUTURES, "leverage": 50}).run(20_000, (20_000, 20_000, 19_500, 19_900))
@@ -205,12 +223,14 @@ def test_a_later_funding_stamp_is_paid_by_a_fresh_entry_too_and_by_none_at_its_o
 # Rule 24
 
 
+@pytest.mark.rule(24)
 def test_the_close_gives_the_equity(script: Script) -> None:
     script[0] = LONG
     replay = Replay().run(20_000, (20_000, 20_300, 19_900, 20_200), (20_200, 20_200, 20_100, 20_100))
     assert replay.equity == [Decimal(10_000), Decimal(10_010), Decimal(10_005)]
 
 
+@pytest.mark.rule(24)
 def test_a_day_limit_outranks_a_signal_of_the_same_close(script: Script) -> None:
     script[0], script[1] = LONG, LEAVE_LONG
     replay = Replay(max_daily_loss_perc=Decimal("0.1")).run(20_000, (20_000, 20_000, 19_700, 19_800), 19_800)
@@ -220,6 +240,7 @@ def test_a_day_limit_outranks_a_signal_of_the_same_close(script: Script) -> None
 # Rule 25
 
 
+@pytest.mark.rule(25)
 @pytest.mark.parametrize("next_open", [20_200, 20_400])
 def test_a_stop_that_the_close_lies_beyond_sells_at_the_next_open(script: Script, next_open: int) -> None:
     script[0] = LONG

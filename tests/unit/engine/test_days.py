@@ -23,6 +23,7 @@ Script = dict[int, "Signals"]
 MIDNIGHT = 14 * 60
 
 
+@pytest.mark.rule(26)
 def test_a_loss_of_exactly_the_limit_sells_and_pauses_until_the_next_day(script: Script) -> None:
     script.update({2: LONG})
     desk = held(Desk.of(max_daily_loss_perc=Decimal("0.1"), position_type="futures"))
@@ -67,6 +68,7 @@ def test_the_limit_is_tested_while_the_number_of_trades_pauses(script: Script) -
     assert desk.tick(2, candle(1, 19_700), price=19_700).status is BotStatus.PAUSED_DAILY_LOSS
 
 
+@pytest.mark.rule(27)
 def test_the_days_number_of_entries_stops_entries_and_lets_exits_go_on(script: Script) -> None:
     script.update({0: LEAVE_LONG, 1: LONG})
     desk = held(Desk.of(max_daily_trades=1))
@@ -93,6 +95,7 @@ def test_the_pause_of_one_day_blocks_the_entry_of_its_reversal_too(script: Scrip
     assert decision.entry is None
 
 
+@pytest.mark.rule(29)
 def test_counters_roll_at_the_first_tick_of_a_day_by_themselves() -> None:
     desk = held(Desk.of())
     desk.tick(MIDNIGHT - 1, candle(0, 20_100), price=20_100)
@@ -122,6 +125,7 @@ def test_daily_pnl_is_what_was_realised_that_day(script: Script) -> None:
     assert desk.memory.realized_pnl == desk.trades[-1].realized_pnl
 
 
+@pytest.mark.rule(28)
 def test_a_limit_reached_by_the_close_at_midnight_sells_then_and_does_not_pause_the_new_day(script: Script) -> None:
     script.update({1: SHORT})
     desk = held(Desk.of(position_type="futures", max_daily_loss_perc=Decimal("0.1")))
@@ -135,6 +139,7 @@ def test_a_limit_reached_by_the_close_at_midnight_sells_then_and_does_not_pause_
     assert desk.memory.day_base_equity < 10_000
 
 
+@pytest.mark.rule(28)
 @pytest.mark.parametrize("timeframe", ["1d", "3d", "1w"])
 def test_timeframes_of_a_day_and_more_never_pause(timeframe: str) -> None:
     desk = held(Desk.of(timeframe=timeframe, max_daily_loss_perc=Decimal("0.1")))

@@ -93,6 +93,7 @@ def test_a_signalled_exit_takes_the_name_of_the_level_that_the_price_has_passed_
         assert desk.memory.pending_exit.close_at == minute(1), "it is the same decision still"
 
 
+@pytest.mark.rule(16)
 def test_the_trailing_stop_stands_from_the_entry() -> None:
     desk = held(Desk.of(trailing_stop_active=True, trailing_stop_perc=Decimal(1)))
     assert desk.memory.position is not None
@@ -131,6 +132,7 @@ def test_a_candle_is_tested_with_the_stop_as_known_before_it() -> None:
     assert reason_after(desk, 2, 20_600, low=20_493, price=20_600) == TRAILING
 
 
+@pytest.mark.rule(25)
 def test_a_stop_that_has_moved_beyond_the_close_sells_at_once() -> None:
     desk = held(Desk.of(trailing_stop_active=True, trailing_stop_perc=Decimal(1)))
     assert reason_after(desk, 1, 20_000, high=20_700, price=20_000) == TRAILING
@@ -159,6 +161,7 @@ def test_a_candle_that_opened_with_the_tick_of_the_fill_counts_whole() -> None:
     assert desk.tick(0, bar, price=20_100, at=START + timedelta(hours=1)).exit is not None
 
 
+@pytest.mark.rule(24)
 def test_a_stop_outranks_a_day_limit_and_a_day_limit_a_signal(script: Script) -> None:
     script[0] = LEAVE_LONG
     desk = held(Desk.of(max_daily_loss_perc=Decimal("0.1")))

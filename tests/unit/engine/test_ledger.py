@@ -46,6 +46,7 @@ def book_exit(desk: Desk, *fills: Fill) -> Decimal:
     return realized
 
 
+@pytest.mark.rule(11)
 def test_realized_pnl_is_sold_times_the_difference_less_both_fees() -> None:
     desk = Desk.of()
     book_entry(desk, fill("0.05", "20000", "0.00005", "BTC"))
@@ -58,6 +59,7 @@ def test_realized_pnl_is_sold_times_the_difference_less_both_fees() -> None:
     assert desk.memory.dust == 0
 
 
+@pytest.mark.rule(10)
 def test_owned_is_dust_plus_bought_less_commission_and_the_rest_of_the_sale_stays_dust() -> None:
     desk = Desk.of()
     book_entry(desk, fill("0.05001", "20000", "0.00005001", "BTC"))
@@ -84,6 +86,7 @@ def test_dust_that_has_grown_to_a_step_is_sold_at_the_entry_price_of_that_sale()
         assert realized == sold * 1_000 - Decimal("0.00005401") * 20_000
 
 
+@pytest.mark.rule(10)
 def test_a_commission_in_bnb_leaves_the_base_whole_and_costs_its_value() -> None:
     desk = Desk.of()
     book_entry(desk, fill("0.05", "20000", "0.0025", "BNB"))
@@ -105,6 +108,7 @@ def test_the_price_of_a_third_asset_has_to_be_given() -> None:
         apply_entry(desk.memory, desk.parameters, RULES, entry(), execution)
 
 
+@pytest.mark.rule(11)
 def test_the_value_of_a_fee_is_rounded_against_us_to_eight_decimals() -> None:
     desk = Desk.of()
     book_entry(desk, fill("0.00100", "20000.33", "0.00000001", "BTC"))
@@ -131,6 +135,7 @@ def test_a_fee_in_the_contracts_base_asset_is_paid_from_another_wallet() -> None
     assert desk.memory.balance == Decimal("9999.8")
 
 
+@pytest.mark.rule(11)
 def test_an_exit_in_parts_bears_the_entry_fee_pro_rata_and_adds_up() -> None:
     desk = Desk.of(position_type="futures")
     book_entry(desk, fill("0.03", "20000", "0.10000001", "USDT"))

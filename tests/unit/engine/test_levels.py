@@ -18,6 +18,7 @@ TICKS = st.integers(1, 10**12)
 PPM = st.integers(1, 999_999)
 
 
+@pytest.mark.rule(13)
 @given(TICKS, PPM)
 @settings(max_examples=300, deadline=None)
 def test_levels_in_ticks_equal_the_integer_formulas(x: int, p: int) -> None:

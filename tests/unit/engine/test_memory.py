@@ -87,6 +87,7 @@ def test_decimals_have_one_text_whatever_their_history() -> None:
     assert text_of(padded) == text_of(memory)
 
 
+@pytest.mark.rule("chunked = unchunked")
 def test_floats_are_hex_and_money_is_text() -> None:
     desk = held(Desk.of())
     desk.tick(1, candle(0, "20000.10"))

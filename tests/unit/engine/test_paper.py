@@ -49,6 +49,7 @@ def on_paper(chosen: Parameters, candles: list[Candle], ticks: Iterable[int]) ->
     return book, made
 
 
+@pytest.mark.rule(36)
 @given(
     choice=st.fixed_dictionaries(
         {
@@ -114,7 +115,61 @@ def test_an_entry_that_was_shown_survives_a_restart_within_its_candle(script: Sc
     book, shown, _ = look_ahead_to_open(book, chosen, RULES, minute(2), Decimal(20_000))
     again, trades = reopen_book(book, chosen, RULES, [], [candle(0, 20_000), candle(1, 20_000)])
     assert (len(shown), trades, again.trade_count) == (1, [], 1)
-    assert again.state.memory.position is not None
+    _, more, memory = look_ahead_to_open(again, chosen, RULES, minute(2), Decimal(20_000))
+    assert more == []
+    assert memory.position is not None
+
+
+#: 16:00 UTC, when funding is settled.
+STAMP = 360
+
+
+def test_a_restart_inside_a_candle_that_opens_on_a_funding_stamp_pays_it_once(script: Script) -> None:
+    script[1] = LONG
+    chosen = parameters(position_type="futures")
+    before = [candle(number, 20_000) for number in range(STAMP - 3, STAMP)]
+    book = open_book(chosen, RULES, before[:1])
+    book, _, _ = feed(book, chosen, RULES, before[1:])
+    book, _, seen = look_ahead_to_open(book, chosen, RULES, minute(STAMP), Decimal(20_000))
+    assert seen.position is not None
+    assert seen.position.funding < 0, "it was shown as paid at the open"
+    again, trades = reopen_book(stored(book), chosen, RULES, [], before)
+    closed, later, _ = feed(again, chosen, RULES, [candle(STAMP, 20_000)])
+    undisturbed, _, _ = feed(book, chosen, RULES, [candle(STAMP, 20_000)])
+    assert [*trades, *later] == []
+    assert closed.state.memory.position == undisturbed.state.memory.position
+    assert closed.state.memory.balance == undisturbed.state.memory.balance
+    assert closed.state.tally == undisturbed.state.tally
+
+
+def test_an_entry_at_a_funding_stamp_pays_nothing_though_the_bot_restarts_inside_the_candle(script: Script) -> None:
+    script[2] = LONG
+    chosen = parameters(position_type="futures")
+    before = [candle(number, 20_000) for number in range(STAMP - 3, STAMP)]
+    book = open_book(chosen, RULES, before[:1])
+    book, _, _ = feed(book, chosen, RULES, before[1:])
+    book, (entry,), _ = look_ahead_to_open(book, chosen, RULES, minute(STAMP), Decimal(20_000))
+    again, _ = reopen_book(stored(book), chosen, RULES, [], before)
+    again, none, memory = look_ahead_to_open(again, chosen, RULES, minute(STAMP), Decimal(20_000))
+    assert (none, memory.position is not None) == ([], True)
+    closed, trades, _ = feed(again, chosen, RULES, [candle(STAMP, 20_000)])
+    assert (trades, closed.trade_count) == ([], 1)
+    position = closed.state.memory.position
+    assert position is not None
+    assert (position.entry_price, position.funding) == (entry.price, Decimal(0))
+
+
+def test_a_stop_in_the_candle_of_a_restart_is_found_when_it_closes(script: Script) -> None:
+    script[1] = LONG
+    chosen = parameters()
+    before = [candle(number, 20_000) for number in range(3)]
+    book = open_book(chosen, RULES, before[:1])
+    book, _, _ = feed(book, chosen, RULES, before[1:])
+    book, _, _ = look_ahead_to_open(book, chosen, RULES, minute(3), Decimal(20_000))
+    again, _ = reopen_book(stored(book), chosen, RULES, [], before)
+    closed, (leave,), _ = feed(again, chosen, RULES, [candle(3, 19_700, low=19_000, first=20_000)])
+    assert leave.reason == "stop_loss"
+    assert closed.state.memory.position is None
 
 
 def test_while_a_book_is_closed_its_stop_acts_and_its_strategy_does_not(script: Script) -> None:

@@ -22,17 +22,20 @@ def test_plain_strategies_read_the_plain_columns() -> None:
     assert (resolved.stop_loss_ppm, resolved.take_profit_ppm, resolved.trailing_stop_ppm) == (20_000, 40_000, 25_000)
 
 
+@pytest.mark.rule(1)
 def test_simple_uses_ema_period_or_the_slow_average_where_it_is_null() -> None:
     assert parameters(strategy="simple", ema_period=50).indicators.ema_period == 50
     assert parameters(strategy="simple", ema_period=None).indicators.ema_period == 21
 
 
+@pytest.mark.rule(1)
 def test_custom_reads_the_custom_columns() -> None:
     resolved = parameters(strategy="custom", trailing_stop_active=True)
     assert resolved.indicators == StrategyParameters(8, 22, 22, 7, 35, 65)
     assert (resolved.stop_loss_ppm, resolved.take_profit_ppm, resolved.trailing_stop_ppm) == (5_000, 15_000, 3_000)
 
 
+@pytest.mark.rule(1)
 def test_an_explicit_null_of_a_custom_column_falls_back_to_the_plain_one() -> None:
     nulls = dict.fromkeys(
         [
@@ -91,6 +94,7 @@ def test_spot_has_no_leverage() -> None:
     assert parameters(position_type="futures", leverage=10).leverage == 10
 
 
+@pytest.mark.rule(1)
 def test_types_are_resolved_and_frozen() -> None:
     resolved = parameters(timeframe="15m", position_type="futures")
     assert resolved.timeframe is Timeframe.M15
@@ -105,6 +109,7 @@ def test_percentages_become_parts_per_million_whatever_number_type_brought_them(
     assert parameters(max_daily_loss_perc=Decimal("0.0001")).max_daily_loss_ppm == 1
 
 
+@pytest.mark.rule(6)
 def test_warm_up_is_20_slow_averages_or_40_rsi_periods_whichever_is_longer() -> None:
     assert parameters(strategy="ema", ema_slow=21, rsi_period=14).warm_up_candles == 40 * 14
     assert parameters(strategy="ema", ema_slow=50, rsi_period=14).warm_up_candles == 20 * 50
@@ -112,6 +117,7 @@ def test_warm_up_is_20_slow_averages_or_40_rsi_periods_whichever_is_longer() -> 
     assert parameters(strategy="simple", ema_slow=200, ema_period=10, rsi_period=2).warm_up_candles == 20 * 10
 
 
+@pytest.mark.rule(15)
 def test_fees_default_to_binances_base_tier() -> None:
     assert parameters(position_type="spot").fees == FeeRates(maker_ppm=1_000, taker_ppm=1_000, slippage_ppm=200)
     assert parameters(position_type="futures").fees == FeeRates(maker_ppm=200, taker_ppm=500, slippage_ppm=200)
@@ -128,18 +134,21 @@ def test_a_sound_configuration_is_not_warned_of() -> None:
     assert codes(position_type="futures") == []
 
 
+@pytest.mark.rule(15)
 def test_a_take_profit_nearer_than_both_fees_and_slippages_is_warned_of() -> None:
     assert codes(take_profit_perc=Decimal("0.23")) == [WarningCode.TAKE_PROFIT_BELOW_COSTS]
     assert codes(take_profit_perc=Decimal("0.24")) == []
     assert codes(take_profit_perc=Decimal("0.1"), position_type="futures") == [WarningCode.TAKE_PROFIT_BELOW_COSTS]
 
 
+@pytest.mark.rule(16)
 def test_a_trailing_stop_not_wider_than_the_stop_loss_is_warned_of() -> None:
     assert codes(trailing_stop_active=True, trailing_stop_perc=Decimal(2)) == [WarningCode.STOP_LOSS_NEVER_ACTS]
     assert codes(trailing_stop_active=True, trailing_stop_perc=Decimal("2.1")) == []
     assert codes(trailing_stop_active=False, trailing_stop_perc=Decimal(1)) == []
 
 
+@pytest.mark.rule(17)
 @pytest.mark.parametrize(
     ("leverage", "stop", "warned"),
     [

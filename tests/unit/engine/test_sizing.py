@@ -39,23 +39,28 @@ def code_of(sized: EntrySize | Note) -> NoteCode:
     return sized.code
 
 
+@pytest.mark.rule(7)
 def test_a_fixed_size_outranks_a_percentage() -> None:
     assert quantity_of(size(20_000, 10_000, position_size_fixed=500, position_size_perc=50)) == Decimal("0.02500")
 
 
+@pytest.mark.rule(7)
 def test_a_percentage_is_of_the_balance_not_of_what_is_free() -> None:
     sized = size(20_000, 9_000, balance=8_000, position_size_fixed=None, position_size_perc=10)
     assert quantity_of(sized) == Decimal("0.04")
 
 
+@pytest.mark.rule(7)
 def test_without_either_it_is_25_quote() -> None:
     assert quantity_of(size(20_000, 10_000, position_size_fixed=None)) == Decimal("0.00125")
 
 
+@pytest.mark.rule(7)
 def test_spot_is_capped_at_99_percent_of_what_is_free() -> None:
     assert quantity_of(size(20_000, 100, position_size_fixed=1_000)) == Decimal("0.00495")
 
 
+@pytest.mark.rule(7)
 def test_futures_are_capped_so_that_margin_and_fee_fit_into_99_percent() -> None:
     sized = size(20_000, 100, position_type="futures", leverage=10, position_size_fixed=1_000)
     # 99 / (1 + 10 x 0.0005) = 98.5074..., x 10 / 20,000
@@ -69,11 +74,13 @@ def test_a_known_taker_rate_replaces_the_default() -> None:
     assert quantity_of(sized) == Decimal("0.0495")
 
 
+@pytest.mark.rule(7)
 def test_on_futures_the_size_is_margin_and_the_notional_is_leverage_times_it() -> None:
     sized = size(20_000, 10_000, position_type="futures", leverage=10, position_size_fixed=100)
     assert sized == EntrySize(Decimal("0.05"), Decimal(100))
 
 
+@pytest.mark.rule(8)
 def test_quantity_is_rounded_down_to_the_step_of_the_deciding_close() -> None:
     assert quantity_of(size("21234.56", 10_000, position_size_fixed=1_000)) == Decimal("0.04709")
 
@@ -85,6 +92,7 @@ def test_quantity_is_at_most_the_largest_order() -> None:
     assert quantity_of(size_entry(memory, chosen, rules, entry(20_000), free_quote=Decimal(10_000))) == Decimal("0.1")
 
 
+@pytest.mark.rule(9)
 def test_an_entry_below_the_least_quantity_is_skipped_with_its_reason() -> None:
     chosen = parameters(position_size_fixed=Decimal(30))
     memory = start_memory(chosen, Decimal(10_000))
@@ -96,6 +104,7 @@ def test_an_entry_below_the_least_quantity_is_skipped_with_its_reason() -> None:
     assert "0.00149 BTC is below the least quantity 0.0015" in skipped.message
 
 
+@pytest.mark.rule(9)
 @pytest.mark.parametrize(
     ("fixed", "fits"),
     [

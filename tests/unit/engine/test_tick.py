@@ -45,6 +45,7 @@ def test_an_entry_signal_becomes_an_entry_at_the_tick_that_closes_its_candle(scr
     assert desk.memory.pending_entry is None
 
 
+@pytest.mark.rule(6)
 def test_the_last_warm_up_candles_signal_does_not_trade(script: Script) -> None:
     script.update({0: LONG, 1: LONG})
     desk = Desk.of()
@@ -107,6 +108,7 @@ def test_an_exit_is_never_more_than_the_coins_that_are_free(script: Script) -> N
     assert found.capped(Decimal(1), RULES) == found
 
 
+@pytest.mark.rule(2)
 def test_spot_is_long_only(script: Script) -> None:
     script[0] = SHORT
     assert Desk.of().tick(1, candle(0, 20_000), price=20_000).entry is None
@@ -179,6 +181,7 @@ def test_a_position_that_ends_before_another_candle_closes_has_its_own_exit_key(
     assert second.exit.decision_key == "ema:20230313T110000Z:exit_long_again"
 
 
+@pytest.mark.rule(30)
 def test_every_missed_candle_goes_through_and_entries_of_missed_ones_expire(script: Script) -> None:
     script.update({0: LONG, 2: Signals()})
     desk = Desk.of()
@@ -195,6 +198,7 @@ def test_the_newest_candles_entry_counts_after_missed_ones(script: Script) -> No
     assert decision.entry.close_at == minute(3)
 
 
+@pytest.mark.rule(30)
 def test_an_exit_of_a_missed_candle_stays_pending_until_it_is_done(script: Script) -> None:
     script[0] = LEAVE_LONG
     desk = held(Desk.of())
@@ -218,6 +222,7 @@ def test_a_pending_exit_lets_the_next_candles_entry_count(script: Script) -> Non
     assert decision.entry is not None
 
 
+@pytest.mark.rule(30)
 def test_a_candle_after_a_gap_may_exit_but_not_enter(script: Script) -> None:
     script.update({1: LONG, 2: LONG})
     desk = Desk.of()
@@ -234,6 +239,7 @@ def test_a_candle_after_a_gap_may_exit_but_not_enter(script: Script) -> None:
     assert leaving.tick(3, candle(2, 20_000), price=20_000).exit is not None
 
 
+@pytest.mark.rule(31)
 @pytest.mark.parametrize(("late", "opens"), [(0, True), (30, True), (30.001, False), (45, False)])
 def test_a_signal_older_than_half_its_timeframe_opens_nothing(script: Script, late: float, opens: bool) -> None:
     script[0] = LONG

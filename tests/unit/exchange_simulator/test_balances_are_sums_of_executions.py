@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.local.exchange.answer import Wire
 from infra.local.exchange.errors import ApiError
 from infra.local.exchange.exchange import Exchange
 from infra.local.exchange.instruments import listed
 from infra.local.exchange.market.generator import GeneratedMinutes
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.records import Account, Balance
-from infra.local.exchange.routes.table import Wire, answer
+from infra.local.exchange.routes.table import answer
 from infra.local.exchange.settings import Settings
 from infra.local.exchange.state import State
 from infra.local.exchange.times import MINUTE_MS

@@ -51,6 +51,7 @@ def test_compiled_and_plain_give_the_same_bytes(seed: int) -> None:
     assert_equal(compiled(case), backtest.simulate(case.setup, case.candles))
 
 
+@pytest.mark.rule("chunked = unchunked")
 @bounded
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 700), max_size=6), turns=st.integers(0, 63))
 def test_any_chunking_and_any_mixture_of_the_two_gives_the_same_bytes(seed: int, cuts: list[int], turns: int) -> None:
@@ -70,6 +71,7 @@ def test_any_chunking_and_any_mixture_of_the_two_gives_the_same_bytes(seed: int,
     assert_equal((state, output), compiled(case))
 
 
+@pytest.mark.rule("no look-ahead")
 @bounded
 @given(seed=st.integers(0, 2**32), cut=st.integers(0, 700))
 def test_nothing_decided_up_to_a_candle_changes_with_the_candles_after_it(seed: int, cut: int) -> None:

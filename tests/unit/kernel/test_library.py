@@ -6,16 +6,17 @@ import ctypes
 import dataclasses
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.build.kernel import compile_kernel, library_name, machine, source_digest
+from infra.build.kernel import SOURCES, compile_kernel, library_name, machine, source_digest
 from tests.unit.kernel.cases import floats, random_case
 from tradebot.domain.timeframe import Timeframe
 from tradebot.engine import backtest
 from tradebot.engine.candles import CandleArray
-from tradebot.engine.kernel import library, run
+from tradebot.engine.kernel import library, loop, run
 from tradebot.engine.kernel.blocks import BLOCKS
 from tradebot.engine.kernel.setup_block import STRATEGIES
 from tradebot.engine.kernel.state_block import state_block
@@ -26,8 +27,6 @@ from tradebot.strategy.registry import get_strategy
 from tradebot.strategy.simple import SimpleStrategy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.kernel.cases import Case
 
 needs_kernel = pytest.mark.skipif(library.kernel() is None, reason="no compiled engine here: `make install` makes it")
@@ -39,14 +38,14 @@ def test_the_library_in_place_is_made_from_the_sources_beside_it() -> None:
     loaded = library.kernel()
     assert loaded is not None
     assert library.source_digest(loaded) == source_digest(), "stale: `make install` compiles it anew"
-    assert library.library_path().name == library_name(machine())
+    assert Path(library.library_path()) == SOURCES / library_name(machine())
 
 
 def test_an_absent_or_broken_library_is_no_library(tmp_path: Path) -> None:
-    assert library.load_from(tmp_path / "absent.so") is None
-    broken = library.library_path(tmp_path)
+    assert library.load_from(str(tmp_path / "absent.so")) is None
+    broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF and nothing more")
-    assert library.load_from(broken) is None
+    assert library.load_from(str(broken)) is None
 
 
 @needs_kernel
@@ -60,7 +59,7 @@ def test_a_library_of_another_border_is_not_used(abi: str, size: str, tmp_path: 
         f" return {size}; }}\n"
     )
     made = compile_kernel(machine(), tmp_path, sources=tmp_path)
-    assert library.load_from(made) is None
+    assert library.load_from(str(made)) is None
 
 
 def test_without_a_kernel_the_plain_engine_serves_equally(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +161,7 @@ def test_a_run_that_outgrows_its_tables_goes_on_after_they_are_emptied(monkeypat
     cases = [random_case(seed, count=5_000) for seed in range(40, 46)]
     expected = [backtest.simulate(case.setup, case.candles) for case in cases]
     assert sum(len(output.trades) > 100 for _, output in expected) > 1, "too few trades to outgrow anything"
-    monkeypatch.setattr(run.Tables, "_waiting", [])
-    monkeypatch.setattr(run, "TRADE_ROWS", 3 * 1_024)
-    monkeypatch.setattr(run, "OTHER_ROWS", 2 * 1_024)
+    monkeypatch.setattr(loop.Tables, "_waiting", [])
+    monkeypatch.setattr(loop, "TRADE_ROWS", 3 * 1_024)
+    monkeypatch.setattr(loop, "OTHER_ROWS", 2 * 1_024)
     assert [run.simulate_compiled(case.setup, case.candles) for case in cases] == expected

@@ -52,7 +52,7 @@ def packed_cases() -> bytes:
 def packed(case: Case) -> bytes:
     setup, candles = case.setup, case.candles
     funding = FundingColumns.of(setup.funding)
-    given = setup_block(setup, candles, funding)
+    given = setup_block(setup, candles.price_decimals, funding)
     now = state_block(setup, BacktestState.start(setup), setup.units)
     columns = (candles.open_time_ms, candles.open, candles.high, candles.low, candles.close)
     history = (funding.at_ms, funding.rate, funding.mark)
@@ -77,6 +77,7 @@ def run_on(target: str, folder: Path) -> bytes:
     return ran.stdout
 
 
+@pytest.mark.rule("exactness")
 @pytest.mark.skipif(platform.system() != "Linux", reason="the emulators are Linux's")
 def test_x86_64_and_arm64_give_the_same_bits(tmp_path: Path) -> None:
     ours, theirs = (run_on(target, tmp_path) for target in sorted(MACHINES))

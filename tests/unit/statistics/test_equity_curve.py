@@ -86,6 +86,7 @@ def test_days_begin_at_the_last_close_before_them(closes: list[tuple[int, int]])
     assert curve.days == expected
 
 
+@pytest.mark.rule(38)
 def test_the_initial_capital_is_the_first_peak() -> None:
     deepest, longest = curve_of([0, HOUR_MS], [INITIAL - 100, INITIAL - 50]).drawdowns()
     assert deepest == longest == Drawdown(INITIAL, INITIAL - 100, 0, HOUR_MS, None)

@@ -80,6 +80,7 @@ def check_all(values: Sequence[int]) -> None:
         same(calmar_ratio(cagr, depth), empyrical.calmar_ratio(returns, annualization=365), scale=1e6)
 
 
+@pytest.mark.rule(38)
 @given(CURVES)
 def test_every_ratio_of_a_random_curve_equals_empyricals(values: list[int]) -> None:
     check_all(values)
@@ -122,6 +123,7 @@ def test_daily_returns_come_from_minutes_as_from_the_daily_closes() -> None:
     assert curve_of(values, MINUTE_MS).daily_returns() == curve_of(daily).daily_returns()
 
 
+@pytest.mark.rule(38)
 @pytest.mark.parametrize("returns", [[], [0.01]])
 def test_fewer_than_two_days_have_no_ratio(returns: list[float]) -> None:
     assert sharpe_ratio(returns) is None

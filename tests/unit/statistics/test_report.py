@@ -69,6 +69,7 @@ def run(setup: BacktestSetup, candles: CandleArray) -> tuple[BacktestState, Back
     return state, output, build_report(setup, state, candles, output)
 
 
+@pytest.mark.rule(37)
 def test_final_capital_is_the_equity_at_the_last_close_and_an_open_position_is_shown_apart() -> None:
     candles = ending_in_a_position()
     state, output, report = run(setup_with(), candles)
@@ -81,6 +82,7 @@ def test_final_capital_is_the_equity_at_the_last_close_and_an_open_position_is_s
     assert report.total_trades == len([trade for trade in output.trades if trade.realized_pnl is not None])
 
 
+@pytest.mark.rule(37)
 def test_fees_count_the_open_positions_entry() -> None:
     _, output, report = run(setup_with(), ending_in_a_position())
     assert report.open_position is not None
@@ -88,6 +90,7 @@ def test_fees_count_the_open_positions_entry() -> None:
     assert report.total_fees > sum((trade.fee for trade in output.trades[:-1]), Decimal(0))
 
 
+@pytest.mark.rule(37)
 def test_return_win_rate_and_mean_profit_are_fractions_of_what_they_say() -> None:
     _, output, report = run(setup_with(), market(wave(411, 60_000)))
     results = [trade.realized_pnl for trade in output.trades if trade.realized_pnl is not None]
@@ -124,6 +127,7 @@ def test_a_market_without_signals_reports_no_trades_and_no_ratios() -> None:
     assert set(nothing) == {None}
 
 
+@pytest.mark.rule(38)
 def test_exposure_counts_the_candles_with_a_position() -> None:
     _, output, report = run(setup_with(), market(wave(411)))
     held, is_in = 0, False
@@ -135,12 +139,14 @@ def test_exposure_counts_the_candles_with_a_position() -> None:
     assert report.exposure == ratio(held, 407)
 
 
+@pytest.mark.rule(38)
 def test_buy_and_hold_goes_from_the_first_open_to_the_last_close() -> None:
     candles = market(wave(411))
     _, _, report = run(setup_with(), candles)
     assert report.buy_and_hold_return == ratio(candles.close[-1] - candles.open[4], candles.open[4])
 
 
+@pytest.mark.rule(38)
 def test_entries_that_were_skipped_are_counted_by_their_reason() -> None:
     _, _, report = run(setup_with(max_daily_trades=3), market(wave(411)))
     assert report.entries == 3
@@ -175,6 +181,7 @@ def test_days_and_months_chain_and_sum_to_the_whole() -> None:
     assert report.best_day == max(day.total_return or 0.0 for day in report.days)
 
 
+@pytest.mark.rule(38)
 def test_exits_are_counted_by_reason() -> None:
     tight = setup_with(stop_loss_perc=Decimal("0.2"), take_profit_perc=Decimal("0.5"), ema_fast=2, ema_slow=9)
     _, output, report = run(tight, market(wave(811, 60_000)))
@@ -210,6 +217,7 @@ def test_the_json_form_is_plain_exact_and_complete() -> None:
     assert set(data) == set(Report.__dataclass_fields__)
 
 
+@pytest.mark.rule("exactness")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(1 / 3, 0.3333333333), (123456789.123456, 123456789.1), (-0.0, 0.0), (float("inf"), None), (float("nan"), None)],
@@ -248,6 +256,7 @@ def test_a_round_trip_that_ends_where_it_began_is_neither_won_nor_lost() -> None
     assert trips.holding_ms == [MINUTE_MS] * 3
 
 
+@pytest.mark.rule(37)
 def test_funding_stands_apart_from_fees() -> None:
     futures = setup_with(position_type="futures", leverage=3)
     _, output, report = run(futures, market(wave(1_200, 2_000_000 // 50)))

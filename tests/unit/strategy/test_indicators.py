@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,12 +79,14 @@ def exact_rsi(period: int, closes: list[float]) -> Fraction:
     return Fraction(50) if g + f == 0 else 100 * g / (g + f)
 
 
+@pytest.mark.rule(6)
 @given(PERIODS, CLOSES)
 @settings(max_examples=100, deadline=None)
 def test_ema_carried_equals_ema_recomputed_to_the_last_bit(period: int, closes: list[float]) -> None:
     assert ema_over(period, closes) == [naive_ema(period, closes[: i + 1]) for i in range(len(closes))]
 
 
+@pytest.mark.rule(6)
 @given(PERIODS, CLOSES)
 @settings(max_examples=100, deadline=None)
 def test_rsi_carried_equals_rsi_recomputed_to_the_last_bit(period: int, closes: list[float]) -> None:
@@ -107,6 +110,7 @@ def test_rsi_is_within_a_billionth_of_exact_arithmetic(period: int, closes: list
         assert math.isclose(value, exact_rsi(period, closes), rel_tol=1e-9, abs_tol=1e-9)
 
 
+@pytest.mark.rule(5)
 def test_ema_starts_at_the_mean_of_the_first_closes() -> None:
     assert ema_over(3, [1.0, 2.0, 6.0, 7.0]) == [None, None, 3.0, 5.0]
 
@@ -122,6 +126,7 @@ def test_rsi_agrees_with_the_published_example() -> None:
     )
 
 
+@pytest.mark.rule(5)
 def test_rsi_of_a_market_that_does_not_move_is_50() -> None:
     assert rsi_over(2, [5.0] * 5) == [None, None, 50.0, 50.0, 50.0]
 
@@ -148,12 +153,14 @@ def test_floats_are_written_as_hex() -> None:
     assert Ema(2).updated(0.1).updated(0.2).to_json()["value"] == (0.1 + 0.2).__truediv__(2).hex()
 
 
+@pytest.mark.rule(5)
 @given(st.integers(1, 10**17), st.integers(0, 12))
 @settings(max_examples=200, deadline=None)
 def test_a_price_becomes_the_correctly_rounded_quotient_of_integers(units: int, places: int) -> None:
     assert float(Decimal(units).scaleb(-places)) == units / 10**places
 
 
+@pytest.mark.rule(3)
 def test_an_up_cross_was_at_or_below_and_is_above() -> None:
     assert crosses_above(1.0, 3.0, 1.0, 2.0)
     assert crosses_above(0.5, 3.0, 1.0, 2.0)
@@ -161,6 +168,7 @@ def test_an_up_cross_was_at_or_below_and_is_above() -> None:
     assert not crosses_above(1.0, 2.0, 1.0, 2.0)
 
 
+@pytest.mark.rule(3)
 def test_a_down_cross_was_at_or_above_and_is_below() -> None:
     assert crosses_below(1.0, 1.0, 1.0, 2.0)
     assert crosses_below(1.5, 1.0, 1.0, 2.0)
@@ -168,6 +176,7 @@ def test_a_down_cross_was_at_or_above_and_is_below() -> None:
     assert not crosses_below(1.0, 2.0, 1.0, 2.0)
 
 
+@pytest.mark.rule(3)
 def test_no_cross_exists_while_a_value_does_not() -> None:
     values = (1.0, 3.0, 1.0, 2.0)
     for missing in range(4):

@@ -51,6 +51,7 @@ def assert_equal(ours: list[float], theirs: np.ndarray, period: int) -> None:
     np.testing.assert_allclose(mine[known], theirs[known], rtol=1e-9, atol=0, err_msg=f"period {period}")
 
 
+@pytest.mark.rule(5)
 def test_ema_equals_talib_for_every_period(closes: list[float]) -> None:
     series = np.array(closes)
     # TA-Lib begins at 2; the average over one close is the close.
@@ -59,6 +60,7 @@ def test_ema_equals_talib_for_every_period(closes: list[float]) -> None:
         assert_equal(Ema(period).run(closes)[1], talib.EMA(series, timeperiod=period), period)
 
 
+@pytest.mark.rule(5)
 def test_rsi_equals_talib_for_every_period(closes: list[float]) -> None:
     series = np.array(closes)
     for period in range(2, LONGEST + 1):

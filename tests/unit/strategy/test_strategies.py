@@ -62,6 +62,7 @@ def by_the_table(i: int, line: list[float | None], base: list[float | None], rsi
     return [up(a0, a1, b0, b1), down(a0, a1, b0, b1), r is not None and r < 70, r is not None and r > 30]
 
 
+@pytest.mark.rule(1)
 @given(CLOSES)
 @settings(max_examples=150, deadline=None)
 def test_simple_follows_the_close_across_its_average_and_the_rsi_through_its_bounds(closes: list[float]) -> None:
@@ -77,6 +78,7 @@ def test_simple_follows_the_close_across_its_average_and_the_rsi_through_its_bou
         assert signals == Signals(rose and may_long, fell or rsi_fell, fell and may_short, rose or rsi_rose)
 
 
+@pytest.mark.rule(1)
 @pytest.mark.parametrize("name", ["ema", "custom"])
 def test_the_fast_average_crossing_the_slow_one_signals(name: str) -> None:
     check: Callable[[], None] = given(CLOSES)(settings(max_examples=100, deadline=None)(lambda c: _check_ema(name, c)))
@@ -114,6 +116,7 @@ def test_an_rsi_exactly_on_its_bound_does_not_enter(name: str) -> None:
     assert not last(falling, 50, 90).short_entry
 
 
+@pytest.mark.rule(2)
 @given(CLOSES)
 @settings(max_examples=150, deadline=None)
 def test_shorts_are_longs_of_the_mirrored_market(closes: list[float]) -> None:
@@ -132,6 +135,7 @@ def _is_clear_of_rounding(closes: list[float]) -> bool:
     return all(a is None or b is None or abs(a - b) > 1e-6 for a, b in pairs)
 
 
+@pytest.mark.rule(4)
 def test_entering_and_leaving_one_side_at_once_is_asserted_against() -> None:
     with pytest.raises(AssertionError, match="long entry and long exit"):
         Signals(long_entry=True, long_exit=True)
@@ -141,6 +145,7 @@ def test_entering_and_leaving_one_side_at_once_is_asserted_against() -> None:
         Signals(long_entry=True, short_entry=True)
 
 
+@pytest.mark.rule(4)
 def test_an_unknown_strategy_is_refused_with_the_list_of_known_ones() -> None:
     with pytest.raises(InvalidInputError, match=r"no strategy 'magic'; known are: simple, custom, ema") as refused:
         get_strategy("magic")
@@ -158,6 +163,7 @@ def test_the_slowest_average_in_use_is_the_strategys_own() -> None:
     assert [get_strategy(name).slowest_ema(P) for name in ("simple", "ema", "custom")] == [4, 6, 6]
 
 
+@pytest.mark.rule(6)
 @pytest.mark.parametrize("name", STRATEGY_NAMES)
 def test_carried_state_survives_json_at_every_close(name: str) -> None:
     strategy = get_strategy(name)

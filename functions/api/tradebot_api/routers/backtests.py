@@ -17,9 +17,10 @@ _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 _NO_BOT = {"name": "backtest", "api_key_id": None, "check_interval_seconds": 1, "transfer_amount": None}
 
 
-def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+def _file(media_type: str, example: str) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": {"type": "string"}, "example": example}}
     return {
-        200: {"content": {media_type: {"schema": {"type": "string"}}}, "description": "The file."},
+        200: {"content": content, "description": "The file."},
         307: {
             "description": "The file is larger than an answer may be: `Location` gives it for five minutes.",
             "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
@@ -160,7 +161,7 @@ def get_backtest_results(cases: UseCases, token: Token, id: PathId) -> Any:  # n
     "/backtests/{id}/trades.csv",
     operation_id="getBacktestTrades",
     response_class=Response,
-    responses=_file("text/csv"),
+    responses=_file("text/csv", "number,at,side,..."),
     summary="Download a backtest's orders",
 )
 def get_backtest_trades(cases: UseCases, token: Token, id: PathId) -> Response:  # noqa: A002  its public name
@@ -172,7 +173,7 @@ def get_backtest_trades(cases: UseCases, token: Token, id: PathId) -> Response: 
     "/backtests/{id}/daily.csv",
     operation_id="getBacktestDays",
     response_class=Response,
-    responses=_file("text/csv"),
+    responses=_file("text/csv", "day,start_equity,..."),
     summary="Download a backtest's days",
 )
 def get_backtest_days(cases: UseCases, token: Token, id: PathId) -> Response:  # noqa: A002  its public name
@@ -184,7 +185,7 @@ def get_backtest_days(cases: UseCases, token: Token, id: PathId) -> Response:  #
     "/backtests/{id}/monthly.csv",
     operation_id="getBacktestMonths",
     response_class=Response,
-    responses=_file("text/csv"),
+    responses=_file("text/csv", "month,start_equity,..."),
     summary="Download a backtest's months",
 )
 def get_backtest_months(cases: UseCases, token: Token, id: PathId) -> Response:  # noqa: A002  its public name
@@ -196,7 +197,7 @@ def get_backtest_months(cases: UseCases, token: Token, id: PathId) -> Response: 
     "/backtests/{id}/report.html",
     operation_id="getBacktestReport",
     response_class=Response,
-    responses=_file("text/html"),
+    responses=_file("text/html", "<!doctype html>..."),
     summary="Read a backtest's report",
 )
 def get_backtest_report(cases: UseCases, token: Token, id: PathId) -> Response:  # noqa: A002  its public name

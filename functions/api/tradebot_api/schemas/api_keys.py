@@ -15,6 +15,7 @@ API_KEY_EXAMPLE: dict[str, Any] = {
     "is_valid": False,
     "checked_at": None,
     "check_error": None,
+    "check_warning": None,
     "created_at": "2026-11-22T10:00:00Z",
     "updated_at": "2026-11-22T10:00:00Z",
 }
@@ -59,6 +60,7 @@ class ApiKeyOut(Out):
     is_valid: bool = Field(description="False until the exchange has been asked; bots start with a valid key only.")
     checked_at: Instant | None = Field(description="When the exchange was last asked; null: not yet.")
     check_error: str | None = Field(description="Why the key was refused.")
+    check_warning: str | None = Field(description="What to change at the exchange on a key that is accepted.")
     created_at: Instant
     updated_at: Instant
 

@@ -114,15 +114,15 @@ BACKTEST_EXAMPLE: dict[str, Any] = {
     "leverage": 1,
     "test_mode": "true",
     "parameters": {"config": {"strategy": "ema", "initial_capital": "10000"}, "fees": {"maker_ppm": 1000}},
-    "initial_capital": 10000.0,
-    "final_capital": 10841.77,
+    "initial_capital": "10000",
+    "final_capital": "10841.77",
     "total_return": 0.084177,
     "total_trades": 412,
     "winning_trades": 190,
     "losing_trades": 222,
     "win_rate": 0.4611650485,
-    "total_fees": 1648.2,
-    "avg_profit": 2.043,
+    "total_fees": "1648.2",
+    "avg_profit": "2.043",
     "created_at": "2026-11-22T10:00:00Z",
     "started_at": "2026-11-22T10:00:01Z",
     "finished_at": "2026-11-22T10:00:09Z",
@@ -149,15 +149,15 @@ class BacktestOut(Out):
     leverage: int
     test_mode: str
     parameters: dict[str, Any] = Field(description="The bot's columns, fees, bracket, and the symbol's filters.")
-    initial_capital: float
-    final_capital: float | None
+    initial_capital: DecimalOut
+    final_capital: DecimalOut | None
     total_return: float | None
     total_trades: int | None
     winning_trades: int | None
     losing_trades: int | None
     win_rate: float | None
-    total_fees: float | None
-    avg_profit: float | None
+    total_fees: DecimalOut | None
+    avg_profit: DecimalOut | None
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None

@@ -18,7 +18,7 @@ BotStatus = Literal[
 ]
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT"]
-OrderType = Literal["MARKET", "LIMIT"]
+OrderType = Literal["MARKET", "LIMIT", "STOP_LOSS", "LIMIT_MAKER", "STOP_MARKET"]
 TradeReason = Literal[
     "entry_signal",
     "exit_signal",

@@ -136,6 +136,10 @@ class LiveMarket:
         self._quotes[key] = time.monotonic(), quote
         return quote
 
+    def quote_at(self, instrument: Instrument, last: Decimal) -> Quote:
+        """Return the prices at which a taker would trade where the last price was `last`."""
+        return with_slippage(instrument, last, last, last, self._slippage_bps)
+
     def average_price(self, instrument: Instrument) -> Decimal:
         """Return the last price, which is near enough to the mean of five minutes for the filters' wide bands."""
         return self.quote(instrument).last

@@ -46,6 +46,10 @@ class Market(Protocol):
         """Return the prices at which a taker trades now."""
         ...
 
+    def quote_at(self, instrument: Instrument, last: Decimal) -> Quote:
+        """Return the prices at which a taker would trade where the last price was `last`."""
+        ...
+
     def average_price(self, instrument: Instrument) -> Decimal:
         """Return the mean price of the last five minutes, which spot filters use."""
         ...
@@ -89,15 +93,22 @@ class MinuteMarket:
 
     def last_price(self, instrument: Instrument) -> Decimal:
         """Return the open at which the market stands, or in a gap the last close."""
-        candle = self.source.candle(instrument.kind, instrument.symbol, self._now_ms)
+        return self.price_at(instrument, self._now_ms)
+
+    def price_at(self, instrument: Instrument, open_ms: int) -> Decimal:
+        """Return the open of a minute, or in a gap the close before it."""
+        candle = self.source.candle(instrument.kind, instrument.symbol, open_ms)
         if candle is not None:
             return from_units(candle.open)
-        close = self.source.close_before(instrument.kind, instrument.symbol, self._now_ms)
+        close = self.source.close_before(instrument.kind, instrument.symbol, open_ms)
         return from_units(close or 0)
 
     def quote(self, instrument: Instrument) -> Quote:
         """Return the prices at which a taker trades now."""
-        last = self.last_price(instrument)
+        return self.quote_at(instrument, self.last_price(instrument))
+
+    def quote_at(self, instrument: Instrument, last: Decimal) -> Quote:
+        """Return the prices at which a taker would trade where the last price was `last`."""
         return with_slippage(instrument, last, last, last, self._slippage_bps)
 
     def average_price(self, instrument: Instrument) -> Decimal:

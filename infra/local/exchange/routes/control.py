@@ -1,4 +1,4 @@
-"""The control API, /sim: time, accounts, executions and statistics, for this machine only."""
+"""The control API, /sim: time, accounts, executions, statistics, limits and faults, for this machine only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ZERO, decimals_of, plain
 from infra.local.exchange.errors import ControlError
+from infra.local.exchange.faults import fault_of
 from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.records import Account, Balance
 from infra.local.exchange.routes.wallet import PERMISSIONS
-from infra.local.exchange.times import iso, parse_iso, wire_ms
+from infra.local.exchange.times import iso, parse_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def _times(exchange: Exchange) -> Json:
         "market_time": iso(exchange.market.now_ms()),
         "market_start": iso(exchange.market.first_ms()),
         "market_end": None if end_ms is None else iso(end_ms),
-        "wire_time": iso(wire_ms()),
+        "wire_time": iso(exchange.clock.now_ms()),
     }
 
 
@@ -211,6 +212,34 @@ def _reset_stats(exchange: Exchange, body: Json) -> Json:
     return dict(exchange.traffic.report())
 
 
+def _get_faults(exchange: Exchange, body: Json) -> Json:
+    del body
+    return exchange.faults.report()
+
+
+def _add_fault(exchange: Exchange, body: Json) -> Json:
+    return {"id": exchange.faults.add(fault_of(body), now_ms=exchange.clock.now_ms())}
+
+
+def _clear_faults(exchange: Exchange, body: Json, number: str | None = None) -> Json:
+    """Clear one fault or all; all takes the bans back too."""
+    del body
+    exchange.faults.clear(None if number is None else int(number))
+    if number is None:
+        exchange.traffic.forgive()
+    return exchange.faults.report()
+
+
+def _set_limits(exchange: Exchange, body: Json) -> Json:
+    """Set the weight per minute of some APIs."""
+    for api, weight in body.items():
+        if api not in exchange.traffic.weights or type(weight) is not int or weight < 1:
+            msg = f'the body must be {{"api": weight per minute}}; APIs are {", ".join(exchange.traffic.weights)}'
+            raise ControlError(msg)
+    exchange.traffic.weights |= body
+    return dict(exchange.traffic.weights)
+
+
 _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Json]], ...] = (
     ("GET", re.compile("/sim/health"), _health),
     ("GET", re.compile("/sim/time"), _get_times),
@@ -220,4 +249,9 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Json]], ...] = (
     ("GET", re.compile("/sim/accounts/(?P<api_key>[^/]+)/executions"), _executions),
     ("GET", re.compile("/sim/stats"), _stats),
     ("DELETE", re.compile("/sim/stats"), _reset_stats),
+    ("GET", re.compile("/sim/faults"), _get_faults),
+    ("POST", re.compile("/sim/faults"), _add_fault),
+    ("DELETE", re.compile("/sim/faults"), _clear_faults),
+    ("DELETE", re.compile("/sim/faults/(?P<number>[0-9]+)"), _clear_faults),
+    ("PUT", re.compile("/sim/limits"), _set_limits),
 )

@@ -82,7 +82,7 @@ def _all_orders(call: Call) -> list[Json]:
     parameters, instrument = call.parameters, call.instrument()
     first, start, end = parameters.integer("orderId"), parameters.integer("startTime"), parameters.integer("endTime")
     limit = parameters.bounded("limit", 500, 1000)
-    _check_span(start, end)
+    check_span(start, end)
     orders = [
         order
         for order in call.exchange.state.orders_of(call.signer.api_key, FUTURES, instrument.symbol)
@@ -99,7 +99,7 @@ def _user_trades(call: Call) -> list[Json]:
     order_id, first = parameters.integer("orderId"), parameters.integer("fromId")
     start, end = parameters.integer("startTime"), parameters.integer("endTime")
     limit = parameters.bounded("limit", 500, 1000)
-    _check_span(start, end)
+    check_span(start, end)
     trades = [
         one
         for one in call.exchange.state.executions_of(call.signer.api_key, FUTURES, instrument.symbol, order_id)
@@ -111,7 +111,8 @@ def _user_trades(call: Call) -> list[Json]:
     return [views.trade(one, instrument) for one in chosen]
 
 
-def _check_span(start: int | None, end: int | None) -> None:
+def check_span(start: int | None, end: int | None) -> None:
+    """Refuse a span of more than a week."""
     if start is not None and end is not None and end - start > _WEEK_MS:
         raise ApiError(-4165, "The time interval between the start time and end time must be less than 7 days.")
 

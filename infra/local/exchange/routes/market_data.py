@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from infra.local.exchange.decimals import ceil_to, fixed, floor_to, from_units, units_text
 from infra.local.exchange.errors import ApiError
 from infra.local.exchange.exchange_info import futures_info, spot_info
+from infra.local.exchange.funding import INTERVAL_MS
 from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.market.candle import INTERVALS, Candle, bucket_end
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.routes.route import Route, heavier_without
-from infra.local.exchange.times import wire_ms
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
@@ -29,8 +29,7 @@ def _ping(call: Call) -> Json:
 
 
 def _time(call: Call) -> Json:
-    del call
-    return {"serverTime": wire_ms()}
+    return {"serverTime": call.wire_ms()}
 
 
 def _chosen(call: Call) -> list[Instrument] | None:
@@ -51,10 +50,11 @@ def _chosen(call: Call) -> list[Instrument] | None:
 
 
 def _exchange_info(call: Call) -> Json:
+    stated = {"serverTime": call.wire_ms(), "rateLimits": call.exchange.traffic.rate_limits(call.api)}
     if call.kind is MarketKind.FUTURES:
-        return futures_info(call.instruments())
+        return {**futures_info(call.instruments()), **stated}
     chosen = _chosen(call)
-    return spot_info(call.instruments() if chosen is None else chosen)
+    return {**spot_info(call.instruments() if chosen is None else chosen), **stated}
 
 
 def _minute_market(call: Call) -> MinuteMarket:
@@ -187,17 +187,19 @@ def _depth(call: Call) -> Json:
 
 
 def _premium(call: Call, one: Instrument) -> Json:
-    """Return the mark price, which is the last price; funding has no rate here."""
+    """Return the mark price, which is the last price, and the funding that comes next."""
     price = fixed(_minute_market(call).last_price(one))
+    now_ms = call.exchange.market.now_ms()
+    next_ms = now_ms - now_ms % INTERVAL_MS + INTERVAL_MS
     return {
         "symbol": one.symbol,
         "markPrice": price,
         "indexPrice": price,
         "estimatedSettlePrice": price,
-        "lastFundingRate": "0.00000000",
+        "lastFundingRate": fixed(call.exchange.funding.rate_at(one.symbol, next_ms)),
         "interestRate": "0.00010000",
-        "nextFundingTime": 0,
-        "time": call.exchange.market.now_ms(),
+        "nextFundingTime": next_ms,
+        "time": now_ms,
     }
 
 

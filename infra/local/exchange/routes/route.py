@@ -30,6 +30,12 @@ class Call:
     parameters: Parameters
     account: Account | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    #: By how much the exchange's clock is ahead for this request.
+    skew_ms: int = 0
+
+    def wire_ms(self) -> int:
+        """Return the exchange's wire time as this request meets it."""
+        return self.exchange.clock.now_ms() + self.skew_ms
 
     @property
     def signer(self) -> Account:

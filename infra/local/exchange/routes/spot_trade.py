@@ -14,7 +14,7 @@ from infra.local.exchange.times import DAY_MS
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
-    from infra.local.exchange.records import Order
+    from infra.local.exchange.records import Execution, Order
     from infra.local.exchange.routes.route import Call
 
 Json = dict[str, Any]
@@ -118,7 +118,12 @@ def _my_trades(call: Call) -> list[Json]:
         and (end is None or one.executed_ms <= end)
     ]
     chosen = trades[-limit:] if first is None and start is None else trades[:limit]
-    return [views.trade(one) for one in chosen]
+    return [views.trade(one, _list_of(call, one)) for one in chosen]
+
+
+def _list_of(call: Call, one: Execution) -> int:
+    order = call.exchange.state.find_order(one.api_key, SPOT, one.symbol, one.order_id, None)
+    return -1 if order is None else order.list_id
 
 
 def _check_span(start: int | None, end: int | None) -> None:

@@ -102,26 +102,45 @@ def reopen_book(
 
     Money, position and the day's counters stay; the indicators warm up afresh. A position was protected all the time.
     """
-    fed, trades = book, list[BacktestTrade]()
-    last, restarted = book.state.memory, restart_memory(book.state.memory, parameters)
-    missed = _as_shown(book, missed)
-    if (last.position is not None or book.forming is not None) and missed:
-        memory = replace(
-            restarted,
-            last_open_at=last.last_open_at,
-            last_close_at=last.last_close_at,
-            last_close=last.last_close,
-            # What fills at the open of the candle that was forming has been shown, so it happens.
-            pending_entry=last.pending_entry if book.forming is not None else None,
-            pending_exit=last.pending_exit if book.forming is not None else None,
-        )
-        setup, candles = _setup(parameters, rules, missed)
-        state, output = simulate_stops(setup, candles, replace(book.state, memory=memory))
-        fed, trades = _after(book, state, output)
+    restarted = restart_memory(book.state.memory, parameters)
+    if book.forming is not None and not missed:
+        # The candle that was shown still forms. It is taken once, when it has closed: then what was shown happens.
+        last = book.state.memory
+        waiting = replace(restarted, pending_entry=last.pending_entry, pending_exit=last.pending_exit)
+        return _warmed_up_afresh(book, parameters, rules, waiting, warm_up), []
+    fed, trades = _through_the_pause(book, parameters, rules, restarted, _as_shown(book, missed))
+    restarted = restart_memory(fed.state.memory, parameters)
+    return _warmed_up_afresh(replace(fed, forming=None), parameters, rules, restarted, warm_up), trades
+
+
+def _through_the_pause(
+    book: PaperBook, parameters: Parameters, rules: SymbolRules, restarted: BotMemory, missed: Sequence[Candle]
+) -> tuple[PaperBook, list[BacktestTrade]]:
+    """Let the candles of the pause act on the position alone."""
+    last = book.state.memory
+    if not missed or (last.position is None and book.forming is None):
+        return book, []
+    memory = replace(
+        restarted,
+        last_open_at=last.last_open_at,
+        last_close_at=last.last_close_at,
+        last_close=last.last_close,
+        # What fills at the open of the candle that was forming has been shown, so it happens.
+        pending_entry=last.pending_entry if book.forming is not None else None,
+        pending_exit=last.pending_exit if book.forming is not None else None,
+    )
+    setup, candles = _setup(parameters, rules, missed)
+    state, output = simulate_stops(setup, candles, replace(book.state, memory=memory))
+    return _after(book, state, output)
+
+
+def _warmed_up_afresh(
+    book: PaperBook, parameters: Parameters, rules: SymbolRules, memory: BotMemory, warm_up: Sequence[Candle]
+) -> PaperBook:
     setup, candles = _setup(parameters, rules, warm_up)
-    fresh = replace(fed.state, memory=restart_memory(fed.state.memory, parameters), warm_up_left=len(candles))
+    fresh = replace(book.state, memory=memory, warm_up_left=len(candles))
     state, _ = simulate(setup, candles, fresh)
-    return replace(fed, state=_warmed_up(state), forming=None), trades
+    return replace(book, state=_warmed_up(state))
 
 
 def feed(

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.candle import Candle
 from tradebot.domain.money import exact
-from tradebot.domain.order import Fill, OrderStatus, Side
+from tradebot.domain.order import Fill
 from tradebot.domain.symbol import SymbolRules
 from tradebot.errors import ExchangeUnavailableError, InvalidInputError
-from tradebot.exchange.protocol import VenueOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STATUSES = {
-    "NEW": OrderStatus.NEW,
-    "PENDING_NEW": OrderStatus.NEW,
-    "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
-    "PENDING_CANCEL": OrderStatus.PARTIALLY_FILLED,
-    "FILLED": OrderStatus.FILLED,
-    "CANCELED": OrderStatus.CANCELED,
-    "REJECTED": OrderStatus.REJECTED,
-    "EXPIRED": OrderStatus.EXPIRED,
-    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
-}
+#: Powers of ten. Larger numbers are finite and still no amounts: arithmetic on them raises, or takes for ever.
+MAX_MAGNITUDE = 40
 
 
 class UnreadableAnswerError(ExchangeUnavailableError):
@@ -43,8 +32,8 @@ def decimal_of(value: Any) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise UnreadableAnswerError("the exchange's answer holds a number that is none") from None
-    if not number.is_finite():
-        raise UnreadableAnswerError("the exchange's answer holds a number that is not finite")
+    if not number.is_finite() or abs(number.adjusted()) > MAX_MAGNITUDE:
+        raise UnreadableAnswerError("the exchange's answer holds a number beyond all reason")
     return number
 
 
@@ -58,7 +47,10 @@ def integer_of(value: Any) -> int:
 
 def instant_of(value: Any) -> datetime:
     """Return the aware time of a stamp in ms, to the millisecond."""
-    return _EPOCH + timedelta(milliseconds=integer_of(value))
+    try:
+        return _EPOCH + timedelta(milliseconds=integer_of(value))
+    except OverflowError:
+        raise UnreadableAnswerError("the exchange's answer holds a time beyond all reason") from None
 
 
 def milliseconds_of(instant: datetime) -> int:
@@ -75,29 +67,6 @@ def candle_of(row: Any) -> Candle:
         return Candle(instant_of(row[0]), open_price, high, low, close, volume)
     except InvalidInputError as error:
         raise UnreadableAnswerError(error.message) from None
-
-
-def order_of(body: Any, *, client_order_id: str, quote_field: str, time_fields: tuple[str, ...]) -> VenueOrder:
-    """Read an order and insist that it is the one asked for.
-
-    `quote_field` names what was paid in quote; the first of `time_fields` that is there stamps the order.
-    """
-    if not isinstance(body, dict) or body.get("clientOrderId") != client_order_id:
-        raise UnreadableAnswerError("the exchange's answer is not the order that was asked for")
-    status = _STATUSES.get(str(body.get("status")))
-    if status is None:
-        raise UnreadableAnswerError("the exchange's answer has an order status that is not known")
-    stamp = next((body[name] for name in time_fields if name in body), None)
-    return VenueOrder(
-        order_id=integer_of(body.get("orderId")),
-        client_order_id=client_order_id,
-        symbol=str(body.get("symbol")),
-        side=_side_of(body.get("side")),
-        status=status,
-        executed_quantity=decimal_of(body.get("executedQty")),
-        quote_quantity=decimal_of(body.get(quote_field)),
-        updated_at=instant_of(stamp),
-    )
 
 
 def fill_of(row: Any, *, executed_at: datetime | None = None) -> Fill:
@@ -118,12 +87,12 @@ def fill_of(row: Any, *, executed_at: datetime | None = None) -> Fill:
     )
 
 
-def with_fills(order: VenueOrder, rows: Any) -> VenueOrder:
-    """Add the executions that a spot order's own answer carries: the order gives them their time."""
-    fills = tuple(fill_of(row, executed_at=order.updated_at) for row in rows_of(rows))
-    if sum((fill.quantity for fill in fills), Decimal(0)) != order.executed_quantity:
-        raise UnreadableAnswerError("the exchange's answer holds an order whose trades do not add up")
-    return replace(order, fills=fills)
+def text_of(body: Any, name: str) -> str:
+    """Return a field that must be a text with something in it."""
+    value = field_of(body, name)
+    if not isinstance(value, str) or not value:
+        raise UnreadableAnswerError(f"the exchange's answer holds no text for {name}")
+    return value
 
 
 def field_of(body: Any, name: str) -> Any:
@@ -185,9 +154,3 @@ def _smaller_limit(lot: Any, market_lot: Any) -> Decimal:
     """A market order obeys both limits; zero means that the second one is absent."""
     one, other = decimal_of(lot), decimal_of(market_lot)
     return min(one, other) if other > 0 else one
-
-
-def _side_of(value: Any) -> Side:
-    if value not in {"BUY", "SELL"}:
-        raise UnreadableAnswerError("the exchange's answer holds an order without a side")
-    return Side(value)

@@ -1,9 +1,21 @@
-"""What a tick asks of an exchange, and what it gets back: exact decimals, aware times, errors of `tradebot.errors`."""
+"""What a tick asks of an exchange: exact decimals, aware times, errors of `tradebot.errors`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+# What the answers are made of; callers find both halves of the seam here.
+from tradebot.exchange.venue_records import (
+    FundingPayment,
+    KeyReport,
+    LeverageBracket,
+    StopStatus,
+    Transfer,
+    VenueOrder,
+    VenueOrderList,
+    VenuePosition,
+    VenueStop,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -11,45 +23,32 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradebot.domain.candle import Candle
-    from tradebot.domain.order import Fill, OrderRequest, OrderStatus, Side
+    from tradebot.domain.order import Fill, OcoRequest, OrderRequest, StopRequest
     from tradebot.domain.symbol import SymbolRules
 
-
-@dataclass(frozen=True, slots=True)
-class VenueOrder:
-    """An order as the exchange knows it. `fills` is None where the answer did not carry them."""
-
-    order_id: int
-    client_order_id: str
-    symbol: str
-    side: Side
-    status: OrderStatus
-    executed_quantity: Decimal
-    quote_quantity: Decimal
-    updated_at: datetime
-    fills: tuple[Fill, ...] | None = None
-
-    @property
-    def average_price(self) -> Decimal | None:
-        """Quote paid per unit executed; None where nothing was executed."""
-        return self.quote_quantity / self.executed_quantity if self.executed_quantity else None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyReport:
-    """What the exchange says of an API key."""
-
-    can_read: bool
-    can_trade: bool
-    can_withdraw: bool
-    is_ip_restricted: bool
+__all__ = [
+    "Account",
+    "ExchangeClient",
+    "FundingPayment",
+    "KeyChecker",
+    "KeyReport",
+    "LeverageBracket",
+    "MarketData",
+    "StopStatus",
+    "Transfer",
+    "VenueOrder",
+    "VenueOrderList",
+    "VenuePosition",
+    "VenueStop",
+    "Wallet",
+]
 
 
 class MarketData(Protocol):
     """What anybody may read of one market (spot or futures) of one environment."""
 
     def symbol_rules(self, symbol: str) -> SymbolRules:
-        """Return the symbol's filters, kept for an hour."""
+        """Return the symbol's filters, kept for an hour. OrderRejectedError where it is not traded."""
         ...
 
     def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> Sequence[Candle]:
@@ -69,8 +68,8 @@ class MarketData(Protocol):
         ...
 
 
-class Account(Protocol):
-    """One account on one market. Not for use by two threads at once."""
+class Clocked(Protocol):
+    """A line whose requests are signed with the exchange's time."""
 
     def synchronise_clock(self, *, force: bool = False) -> None:
         """Measure the exchange's clock unless that was done in the last minute; refuse an offset above 30 s."""
@@ -80,18 +79,37 @@ class Account(Protocol):
         """Return the exchange's time in ms, for signatures and quiet times."""
         ...
 
+
+class Funded(Clocked, Protocol):
+    """A line to an account that holds money."""
+
     def free_balances(self) -> Mapping[str, Decimal]:
         """Return what can be spent now, by asset; an asset that is not named is zero."""
         ...
 
+
+class Account(Funded, Protocol):
+    """One account on one market, one request a method where nothing else is said. Not for two threads at once.
+
+    What changes something is sent once and carries `signed_at_ms`: wire time taken BEFORE the commit that proved the
+    lease, so that a worker that froze since is refused by the exchange. ExchangeUnavailableError from such a method
+    means UNKNOWN: it may have happened. Reads that meet a clock error measure the offset again and ask once more.
+    Order lists are spot's; stops, positions, brackets and funding are futures': on the other market they are defects of
+    the caller (NotImplementedError).
+    """
+
     def prepare_symbol(self, symbol: str, leverage: int) -> None:
-        """Set isolated margin and leverage before the first entry, and refuse a position that is not ours."""
+        """Set isolated margin and leverage before the first entry, and refuse a position that is not ours.
+
+        Three requests on futures, none on spot.
+        """
         ...
 
     def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
-        """Send a market order once. ExchangeUnavailableError means UNKNOWN: it may have been executed.
+        """Send a MARKET or LIMIT (GTC) order; on spot also STOP_LOSS and LIMIT_MAKER.
 
-        `signed_at_ms` is wire time taken BEFORE the commit that proved the lease: a worker that froze since is refused.
+        OrderRejectedError: not executed, for good; StopWouldTriggerError where its level is beyond the market already.
+        OrderExistsError: query it.
         """
         ...
 
@@ -103,22 +121,83 @@ class Account(Protocol):
         """Look for an order among the symbol's latest 500."""
         ...
 
+    def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
+        """Return the symbol's resting orders, ours and others', legs of lists included; on futures without stops."""
+        ...
+
     def order_fills(self, symbol: str, order_id: int) -> tuple[Fill, ...]:
         """Return the executions of one order."""
         ...
 
-
-class ExchangeClient(MarketData, Account, Protocol):
-    """Both."""
-
-
-class KeyChecker(Protocol):
-    """One account, asked what its key may do."""
-
-    def synchronise_clock(self, *, force: bool = False) -> None:
-        """See Account."""
+    def cancel_order(self, symbol: str, client_order_id: str, signed_at_ms: int | None = None) -> VenueOrder:
+        """Cancel a resting order. CancelRefusedError: nothing was cancelled, query it."""
         ...
 
+    def place_oco(self, request: OcoRequest, signed_at_ms: int) -> VenueOrderList:
+        """Place a stop (STOP_LOSS) and a take profit (LIMIT_MAKER), of which one executes. Errors as send_order."""
+        ...
+
+    def find_order_list(self, list_client_order_id: str) -> VenueOrderList:
+        """Query a list and then each of its orders: three requests. OrderAbsentError where one is not shown (yet)."""
+        ...
+
+    def cancel_order_list(
+        self, symbol: str, list_client_order_id: str, signed_at_ms: int | None = None
+    ) -> VenueOrderList:
+        """Cancel both orders of a list. CancelRefusedError: nothing was cancelled, query it."""
+        ...
+
+    def place_stop(self, request: StopRequest, signed_at_ms: int) -> VenueStop:
+        """Place a reduce-only stop that works on the last price. Errors as send_order."""
+        ...
+
+    def find_stop(self, client_algo_id: str) -> VenueStop:
+        """Query a stop; OrderAbsentError where the exchange does not show it (yet)."""
+        ...
+
+    def open_stops(self, symbol: str) -> tuple[VenueStop, ...]:
+        """Return the symbol's stops that still wait, ours and others'."""
+        ...
+
+    def cancel_stop(self, client_algo_id: str, signed_at_ms: int | None = None) -> None:
+        """Cancel a stop. CancelRefusedError: nothing was cancelled, query it."""
+        ...
+
+    def position(self, symbol: str) -> VenuePosition:
+        """Return the symbol's position, quantity zero where there is none."""
+        ...
+
+    def leverage_brackets(self, symbol: str) -> tuple[LeverageBracket, ...]:
+        """Return the symbol's risk table, smallest notional first."""
+        ...
+
+    def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
+        """Return what funding was paid or received since then, oldest first; a request per thousand."""
+        ...
+
+
+class Wallet(Funded, Protocol):
+    """The spot side of an account, from which margin is moved to futures. The testnet has none: ConflictError."""
+
+    def transfer_to_futures(self, asset: str, amount: Decimal, signed_at_ms: int) -> str:
+        """Move an amount from spot to USD-M futures and return the transaction's id. Sent once, as Account says.
+
+        The exchange knows no idempotency key for it: after ExchangeUnavailableError look in `transfers_to_futures`.
+        """
+        ...
+
+    def transfers_to_futures(self, asset: str, since: datetime) -> tuple[Transfer, ...]:
+        """Return such transfers since then (six months at most), oldest first; a request per hundred."""
+        ...
+
+
+class ExchangeClient(MarketData, Account, Protocol):
+    """A market and an account on it."""
+
+
+class KeyChecker(Clocked, Protocol):
+    """One account, asked what its key may do."""
+
     def key_report(self) -> KeyReport:
-        """Return what the key may do, by one signed read."""
+        """Return what the key may do, by one signed read (of each market on the testnet)."""
         ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.errors import ExchangeClockError, ExchangeThrottledError, ExchangeUnavailableError
 from tradebot.exchange.ccxt_loader import binance_class
-from tradebot.exchange.error_map import TOO_MANY_ORDERS_CODE, error_of_answer
+from tradebot.exchange.error_map import TOO_MANY_ORDERS_CODE, Api, Purpose, error_of_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,12 +77,19 @@ class CcxtTransport:
 
     def public(self, method: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Call an unsigned endpoint and return its decoded body."""
-        return self._call(method, dict(params or {}))
+        return self._call(method, dict(params or {}), Purpose.READ)
 
-    def signed(self, method: str, params: Mapping[str, str | int] | None = None, *, at_ms: int | None = None) -> Any:
+    def signed(
+        self,
+        method: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        at_ms: int | None = None,
+        purpose: Purpose = Purpose.READ,
+    ) -> Any:
         """Call a signed endpoint with our timestamp (`at_ms`, else now) and return its decoded body."""
         timestamp = self.wire_now_ms() if at_ms is None else at_ms
-        return self._call(method, {**(params or {}), "timestamp": timestamp, "recvWindow": RECEIVE_WINDOW_MS})
+        return self._call(method, {**(params or {}), "timestamp": timestamp, "recvWindow": RECEIVE_WINDOW_MS}, purpose)
 
     def wire_now_ms(self) -> int:
         """Return the exchange's time in ms: the local clock plus the measured offset."""
@@ -106,7 +113,7 @@ class CcxtTransport:
         venue.clock_offset_ms = offset_ms
         venue.clock_measured_at = time.monotonic()
 
-    def _call(self, method: str, params: dict[str, Any]) -> Any:
+    def _call(self, method: str, params: dict[str, Any], purpose: Purpose) -> Any:
         self.venue.refuse_while_blocked()
         self._drop_idle_connections()
         self._answer = None
@@ -127,7 +134,7 @@ class CcxtTransport:
             )
         if failed_before_answer:
             body = _decoded(answer)
-        error = error_of_answer(answer.status_code, answer.headers, body)
+        error = error_of_answer(answer.status_code, answer.headers, body, purpose=purpose, api=_api_of(method))
         if isinstance(error, ExchangeThrottledError) and error.exchange_code != TOO_MANY_ORDERS_CODE:
             self.venue.blocked_until = time.monotonic() + error.retry_after_seconds
         if isinstance(error, ExchangeClockError):
@@ -148,6 +155,12 @@ class CcxtTransport:
         self._last_used_at = now
 
 
+def _api_of(method: str) -> Api:
+    if method.startswith("fapi"):
+        return Api.FUTURES
+    return Api.WALLET if method.startswith("sapi") else Api.SPOT
+
+
 def _exact_json(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
@@ -160,5 +173,5 @@ def _decoded(answer: Any) -> Any:
         return None
     try:
         return _exact_json(content.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

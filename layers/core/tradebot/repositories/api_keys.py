@@ -25,6 +25,7 @@ _SHOWN = (
     ApiKey.is_valid,
     ApiKey.checked_at,
     ApiKey.check_error,
+    ApiKey.check_warning,
     ApiKey.created_at,
     ApiKey.updated_at,
 )

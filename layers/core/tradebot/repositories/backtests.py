@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
     from tradebot.repositories.pages import Query, Record
 
-_NOT_LISTED = {"user_id", "metrics", "daily_results", "monthly_results", "candles_uri", "equity_curve_uri"}
+_BULK = {"user_id", "metrics", "daily_results", "monthly_results", "candles_uri", "equity_curve_uri"}
+#: Amounts, whose columns are floats: exact where they were asked for, and where they came out.
+_EXACT = (
+    Backtest.parameters["config"]["initial_capital"].astext.label("initial_capital"),
+    *(Backtest.metrics[name].astext.label(name) for name in ("final_capital", "total_fees", "avg_profit")),
+)
 #: All but the results' bulk.
-_SHOWN = tuple(column for column in Backtest.__table__.columns if column.name not in _NOT_LISTED)
+_SHOWN = (
+    *(one for one in Backtest.__table__.columns if one.name not in _BULK and one.name not in {e.name for e in _EXACT}),
+    *_EXACT,
+)
 _RESULTS = (Backtest.metrics, Backtest.daily_results, Backtest.monthly_results)
 _DONT_SYNCHRONISE = {"synchronize_session": False}
 

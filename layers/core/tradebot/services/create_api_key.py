@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tradebot.errors import ConflictError
 from tradebot.repositories import api_keys
 from tradebot.security.credentials import seal_credentials
+from tradebot.security.exchange_secrets import canonical_credentials
 
 if TYPE_CHECKING:
     from tradebot.repositories.pages import Record
@@ -30,7 +31,11 @@ class CreateApiKey:
     request_key_check: RequestKeyCheck
 
     def __call__(self, token: AccessToken, *, credentials: Credentials, label: str | None, environment: str) -> Record:
-        """Return the stored key, `is_valid` false. Raises ConflictError where the user has MAX_API_KEYS already."""
+        """Return the stored key, `is_valid` false.
+
+        Raises InvalidInputError where they have no key's shape, ConflictError where the user has MAX_API_KEYS already.
+        """
+        credentials = canonical_credentials(credentials)
         with self.sessions.of(token) as session:
             if api_keys.count_api_keys(session, token.user_id) >= MAX_API_KEYS:
                 raise ConflictError(f"An account holds at most {MAX_API_KEYS} API keys; delete one first.")

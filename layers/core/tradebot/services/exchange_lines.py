@@ -38,7 +38,7 @@ class ClientMaker(Protocol):
 class KeyCheckerMaker(Protocol):
     """Makes the client that can say what a key may do."""
 
-    def __call__(self, venue: Venue, environment: str, *, api_key: str, secret_key: str) -> KeyChecker:
+    def __call__(self, spot: Venue, futures: Venue, environment: str, *, api_key: str, secret_key: str) -> KeyChecker:
         """See exchange.ccxt_client."""
         ...
 
@@ -91,6 +91,7 @@ class ExchangeLines:
         environment, credentials = self._credentials(user_id, api_key_id)
         return self.make_key_checker(
             self._venue(environment, "spot"),
+            self._venue(environment, "futures"),
             environment,
             api_key=credentials.api_key.reveal(),
             secret_key=credentials.secret_key.reveal(),

@@ -30,6 +30,8 @@ static inline int64_t difference(int64_t a, int64_t b, int32_t *unfit) {
 }
 
 static inline wide wide_product(wide a, wide b, int32_t *unfit) {
+    /* Two that are narrow cannot overflow; the test for it divides. */
+    if (is_narrow(a) && is_narrow(b)) return a * b;
     wide result;
     *unfit |= __builtin_mul_overflow(a, b, &result);
     return result;
@@ -40,8 +42,9 @@ static inline wide floor_of(wide value, wide unit) {
         int64_t a = (int64_t)value, b = (int64_t)unit, quotient = a / b;
         return quotient - ((a % b != 0) & (a < 0));
     }
+    /* The rest by a product: a second division of 128 bits would be a second call. */
     wide quotient = value / unit;
-    return quotient - (wide)((value % unit != 0) && value < 0);
+    return quotient - (wide)(quotient * unit != value && value < 0);
 }
 
 static inline wide ceiling_of(wide value, wide unit) { return -floor_of(-value, unit); }

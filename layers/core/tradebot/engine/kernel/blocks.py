@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from typing import ClassVar, Final
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
+if TYPE_CHECKING:
+    from typing import ClassVar, Final
 
 Integer = ctypes.c_int64
 Pointer = ctypes.c_void_p

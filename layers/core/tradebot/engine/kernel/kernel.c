@@ -243,7 +243,7 @@ static void warm_up(Run *run, const Input *input, int64_t count, int64_t factor)
     state->warm_up_left -= count;
 }
 
-static void trade(Run *run, const Input *input, int64_t count, const uint8_t *codes) {
+static void trade(Run *run, const Input *input, int64_t count, const uint8_t *codes, int64_t top) {
     int64_t factor = run->setup->candle_factor, first = input->next, end = first + count, i = first;
     int64_t *equity = run->output->equity - run->output->first;
     if (!run->state->tally.has_first_open) {
@@ -251,7 +251,7 @@ static void trade(Run *run, const Input *input, int64_t count, const uint8_t *co
         run->state->tally.first_open = input->open[first] * factor;
     }
     while (i < end && !run->unfit) {
-        i = pass_quietly(run, (Stretch){i, end, first, codes});
+        i = pass_quietly(run, (Stretch){i, end, first, codes, top});
         if (i == end) break;
         int64_t candle[] = {
             input->open[i] * factor, input->high[i] * factor, input->low[i] * factor, input->close[i] * factor};
@@ -297,7 +297,7 @@ EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *inpu
         if (state->warm_up_left > 0)
             warm_up(&run, input, count, setup->candle_factor);
         else
-            trade(&run, input, count, codes);
+            trade(&run, input, count, codes, prices.bits);
         input->next += count;
     }
     return run.unfit ? DECLINED : DONE;

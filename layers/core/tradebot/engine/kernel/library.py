@@ -5,26 +5,29 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from pathlib import Path
-from typing import Final
 
 from tradebot.engine.kernel.blocks import BLOCKS
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all of the kernel
+if TYPE_CHECKING:
+    from typing import Final
 
 #: Raised with every change of what crosses the border: the functions, their arguments, the layout of the blocks.
 ABI: Final = 1
 
 
-def library_path(folder: Path | None = None) -> Path:
+def library_path() -> str:
     """Return where the library of this machine lies, if it was compiled."""
-    # `platform` says the same, and takes longer to import than the library to load.
+    # `platform` and `pathlib` say the same, and take longer to import than the library to load.
     system, _, _, _, machine = os.uname()
-    return (folder or Path(__file__).parent) / f"_kernel.{system}-{machine}.so".lower()
+    folder = __file__.rpartition(os.sep)[0]
+    return f"{folder}{os.sep}_kernel.{system.lower()}-{machine.lower()}.so"
 
 
-def load_from(path: Path) -> ctypes.CDLL | None:
+def load_from(path: str) -> ctypes.CDLL | None:
     """Load a library; None where it is absent, made for another machine, or speaks another version of the border."""
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(path)
         abi = library.tradebot_kernel_abi
     except (OSError, AttributeError):
         return None

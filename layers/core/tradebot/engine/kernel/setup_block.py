@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradebot.engine.backtest_setup import BacktestSetup, FundingRate, Units
-    from tradebot.engine.candles import CandleArray
 
 #: The strategies that signals.h knows. Another one, a derived one too, is served by the plain engine.
 STRATEGIES: Final[dict[type, int]] = {SimpleStrategy: 0, EmaStrategy: 1, CustomStrategy: 1}
@@ -56,6 +55,11 @@ class FundingColumns(NamedTuple):
     rate_decimals: int
     mark_decimals: int
 
+    @property
+    def columns(self) -> tuple[array[int], array[int], array[int]]:
+        """What the kernel reads."""
+        return self.at_ms, self.rate, self.mark
+
     @staticmethod
     def of(history: tuple[FundingRate, ...]) -> FundingColumns:
         """Return the columns; the stamps are those of `FundingTimes`."""
@@ -73,10 +77,13 @@ class FundingColumns(NamedTuple):
             raise UnfitError("funding") from None
 
 
-def setup_block(setup: BacktestSetup, candles: CandleArray, funding: FundingColumns) -> SetupBlock:
-    """Return the block, or raise UnfitError (InvalidInputError where an amount is finer than its unit)."""
+def setup_block(setup: BacktestSetup, price_decimals: int, funding: FundingColumns) -> SetupBlock:
+    """Return the block for candles of that precision.
+
+    Raise UnfitError, or InvalidInputError where an amount is finer than its unit.
+    """
     parameters, rules, units, bracket = setup.parameters, setup.rules, setup.units, setup.bracket
-    if parameters.timeframe is Timeframe.MONTH or candles.price_decimals > units.price_decimals:
+    if parameters.timeframe is Timeframe.MONTH or price_decimals > units.price_decimals:
         raise UnfitError("timeframe")
     size = parameters.position_size_fixed
     if size is None and parameters.position_size_ppm is None:
@@ -108,8 +115,8 @@ def setup_block(setup: BacktestSetup, candles: CandleArray, funding: FundingColu
         "price_scale": 10**units.price_decimals,
         "grain": 10 ** (units.price_decimals + units.quantity_decimals - units.money_decimals),
         "fee_unit": 10 ** (units.money_decimals - FEE_DECIMALS),
-        "candle_factor": 10 ** (units.price_decimals - candles.price_decimals),
-        "candle_scale": 10**candles.price_decimals,
+        "candle_factor": 10 ** (units.price_decimals - price_decimals),
+        "candle_scale": 10**price_decimals,
         "funding_count": len(funding.at_ms),
         "assumed_rate": scaled(ASSUMED_RATE, funding.rate_decimals),
         "mark_divisor": 10 ** (funding.mark_decimals + funding.rate_decimals),

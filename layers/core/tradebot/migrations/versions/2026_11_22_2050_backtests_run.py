@@ -2,8 +2,10 @@
 
 from alembic import op
 
-revision = "2026_11_22_2030"
-down_revision = "2026_11_22_2015"
+from tradebot.migrations.first.security import CURRENT_USER_ID
+
+revision = "2026_11_22_2050"
+down_revision = "2026_11_22_2040"
 branch_labels = None
 depends_on = None
 
@@ -25,8 +27,14 @@ def upgrade() -> None:
         CREATE INDEX ix_backtests_unfinished ON backtests (created_at) WHERE status IN ('pending', 'running');
         GRANT SELECT (id, user_id, status, execution_name, created_at),
             UPDATE (status, error_message, finished_at, updated_at) ON backtests TO app_maintenance;
+        """
+        # Across users only those under way; as one user it may end one as failed, and see that it has.
+        f"""
         CREATE POLICY unfinished_backtests ON backtests FOR SELECT TO app_maintenance
-            USING (status IN ('pending', 'running'));
+            USING (status IN ('pending', 'running') OR user_id = {CURRENT_USER_ID});
+        CREATE POLICY lost_backtests ON backtests FOR UPDATE TO app_maintenance
+            USING (status IN ('pending', 'running') AND user_id = {CURRENT_USER_ID})
+            WITH CHECK (status = 'failed' AND user_id = {CURRENT_USER_ID});
         """
     )
 
@@ -34,6 +42,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.get_bind().exec_driver_sql(
         """
+        DROP POLICY lost_backtests ON backtests;
         DROP POLICY unfinished_backtests ON backtests;
         REVOKE ALL ON backtests FROM app_maintenance;
         REVOKE ALL (id, user_id, status, execution_name, created_at, error_message, finished_at, updated_at)

@@ -1,0 +1,155 @@
+"""Orders, stops, positions and payments as an exchange knows them: values without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from tradebot.domain.order import Fill, OrderStatus, Side
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the exchange knows it. `fills` is None where the answer did not carry them."""
+
+    order_id: int
+    client_order_id: str
+    symbol: str
+    side: Side
+    status: OrderStatus
+    executed_quantity: Decimal
+    quote_quantity: Decimal
+    updated_at: datetime
+    quantity: Decimal
+    #: As the exchange names it: an order of somebody else's may be of any type.
+    type: str
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    reduce_only: bool = False
+    fills: tuple[Fill, ...] | None = None
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Quote paid per unit executed; None where nothing was executed."""
+        return self.quote_quantity / self.executed_quantity if self.executed_quantity else None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrderList:
+    """A spot order list. Its orders come without fills."""
+
+    list_id: int
+    list_client_order_id: str
+    symbol: str
+    #: Whether its orders still rest; afterwards one has executed, or all are cancelled or refused.
+    is_live: bool
+    orders: tuple[VenueOrder, ...]
+
+
+class StopStatus(StrEnum):
+    """What has become of a futures stop."""
+
+    NEW = "NEW"
+    TRIGGERING = "TRIGGERING"
+    #: Its market order is in the matching engine.
+    TRIGGERED = "TRIGGERED"
+    #: Its market order has ended, filled or not.
+    FINISHED = "FINISHED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    #: Touched, and then refused by the matching engine: the position is open and has no stop.
+    REJECTED = "REJECTED"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the stop still rests, so that it protects and can be cancelled."""
+        return self is StopStatus.NEW
+
+
+@dataclass(frozen=True, slots=True)
+class VenueStop:
+    """A futures stop on the algo endpoint."""
+
+    algo_id: int
+    client_algo_id: str
+    symbol: str
+    side: Side
+    status: StopStatus
+    quantity: Decimal
+    stop_price: Decimal
+    #: The market order that it became.
+    order_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePosition:
+    """A futures position in one-way mode."""
+
+    symbol: str
+    #: Above zero: long.
+    quantity: Decimal
+    entry_price: Decimal
+    leverage: int
+    #: What an isolated position holds of its own, in quote.
+    margin: Decimal
+    liquidation_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """What one funding stamp took (below zero) or gave."""
+
+    transaction_id: str
+    symbol: str
+    amount: Decimal
+    asset: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeverageBracket:
+    """One step of a futures symbol's risk table: positions of a notional in [floor, cap)."""
+
+    notional_floor: Decimal
+    notional_cap: Decimal
+    max_leverage: int
+    maintenance_rate: Decimal
+    maintenance_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement from spot to futures."""
+
+    transaction_id: str
+    asset: str
+    amount: Decimal
+    #: As the exchange names it: PENDING, CONFIRMED or FAILED.
+    status: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """What the exchange says of an API key; None where it does not say."""
+
+    can_read: bool
+    can_trade_spot: bool
+    can_trade_futures: bool
+    can_withdraw: bool
+    can_transfer: bool
+    #: To and from sub-accounts of the same owner.
+    can_transfer_to_subaccounts: bool
+    is_ip_restricted: bool | None
+    #: When trading ends; the exchange sets it for keys without an IP list.
+    expires_at: datetime | None = None
+
+    @property
+    def can_trade(self) -> bool:
+        """Whether the key may trade on either market."""
+        return self.can_trade_spot or self.can_trade_futures
