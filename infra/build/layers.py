@@ -97,7 +97,6 @@ LAYERS: dict[str, Layer] = {
             "numpy/f2py",
             "numpy/_core/include",
             "numpy/_core/lib",
-            "numpy/typing",
         ),
     ),
     "migrations": Layer(distributions=("alembic",), over=("observability", "database")),

@@ -102,12 +102,16 @@ def test_only_the_dispatcher_switches_the_tick_rule_off(deployment: str) -> None
 
 
 @every_deployment
-def test_functions_invoke_the_bot_runner_only_the_api_also_the_plan_and_the_workflow_its_steps(deployment: str) -> None:
-    bot_runner, plan = ({"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in ("BotRunner", "BacktestPlan"))
+def test_functions_invoke_the_bot_runner_the_api_also_mail_and_the_plan_and_the_workflow_its_steps(
+    deployment: str,
+) -> None:
+    bot_runner, mail, plan = (
+        {"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in ("BotRunner", "Maintenance", "BacktestPlan")
+    )
     invoking = granted(deployment, "lambda:InvokeFunction")
     assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole"}
     assert invoking["DispatcherRole"] == invoking["MaintenanceRole"] == [bot_runner]
-    assert invoking["ApiRole"] == [bot_runner, plan]
+    assert invoking["ApiRole"] == [bot_runner, plan, mail]
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
 
@@ -192,3 +196,11 @@ def test_each_function_logs_in_to_the_database_as_itself() -> None:
 def test_no_function_asks_iam_for_a_database_that_does_not_know_it() -> None:
     assert granted("external", "rds-db:connect") == {}
     assert all("VpcConfig" not in given for given in functions("external").values())
+
+
+@every_deployment
+def test_mail_leaves_by_maintenance_alone_and_from_one_address(deployment: str) -> None:
+    assert list(granted(deployment, "ses:SendEmail")) == ["MaintenanceRole"]
+    (statement,) = [s for s in statements(deployment, "MaintenanceRole") if "ses:SendEmail" in s["Action"]]
+    assert statement["Resource"][0]["Fn::Sub"].endswith(":identity/${MailSender}")
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}

@@ -7,7 +7,9 @@ import importlib.util
 import io
 import json
 import logging
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,10 @@ from sqlalchemy import text
 from tests.fixtures.database import TestDatabase, TestServer, _copy
 from tests.integration.api.gateway import Client
 from tradebot import bootstrap
-from tradebot.observability import logger
-from tradebot.repositories.session import make_engine
+from tradebot.observability import logger, metrics
+from tradebot.repositories.session import make_engine, session_scope
 from tradebot.security.passwords import PasswordHasher
+from tradebot.services.send_mail import SendMail
 from tradebot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Cloud:
     invocations: list[dict[str, Any]] = field(default_factory=list)
     #: What backtest_plan answers about a market: a result, or the name and words of an error.
     facts: dict[str, Any] | tuple[str, str] = field(default_factory=lambda: dict(FACTS))
+    mail_requests: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self, params: dict[str, Any], **_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
         """Note what boto3 is about to send to Lambda; answer for the function that is waited for."""
@@ -72,7 +76,8 @@ class Cloud:
             assert "X-Amz-Invocation-Type" not in params["headers"]
             return AWSResponse("", 200, HTTPHeaders(), None), self._answer()
         assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
-        self.invocations.append(body)
+        function = params["url_path"].split("/")[3]
+        {"bot-runner": self.invocations, "maintenance": self.mail_requests}[function].append(body)
         return None
 
     def _answer(self) -> dict[str, Any]:
@@ -123,13 +128,14 @@ def _moto() -> Iterator[Cloud]:
             )
             boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
             role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
-            boto3.client("lambda").create_function(
-                FunctionName="bot-runner",
-                Runtime="python3.13",
-                Role=role["Role"]["Arn"],
-                Handler="handler.handler",
-                Code={"ZipFile": b"-"},
-            )
+            for name in ("bot-runner", "maintenance"):
+                boto3.client("lambda").create_function(
+                    FunctionName=name,
+                    Runtime="python3.13",
+                    Role=role["Role"]["Arn"],
+                    Handler="handler.handler",
+                    Code={"ZipFile": b"-"},
+                )
             boto3.client("s3").create_bucket(
                 Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
             )
@@ -155,6 +161,8 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
             "DATABASE_ROLE": "app_api",
             "CREDENTIALS_KEY_ID": _moto.key_id,
             "BOT_RUNNER_FUNCTION": "bot-runner",
+            "MAINTENANCE_FUNCTION": "maintenance",
+            "ALLOWED_ORIGINS": "https://desk.example.com http://localhost:5173",
             "TICK_RULE": RULE,
             "TOKEN_SECRET_ID": "tradebot-test-token",
             "BACKTEST_PLAN_FUNCTION": "backtest-plan",
@@ -202,6 +210,7 @@ def cloud(_moto: Cloud) -> Cloud:
     """AWS, with the invocations of this test alone."""
     _moto.invocations.clear()
     _moto.facts = dict(FACTS)
+    _moto.mail_requests.clear()
     _moto.disable_rule()
     return _moto
 
@@ -225,7 +234,9 @@ def new_user(anybody: Client, backstage: Backstage) -> Callable[[], Client]:
     def make() -> Client:
         email = f"trader{next(_numbers)}@example.com"
         user_id = backstage.value(
-            "INSERT INTO users (email, hashed_password) VALUES (:email, :hash) RETURNING id", email=email, hash=HASH
+            "INSERT INTO users (email, hashed_password, verified_at) VALUES (:email, :hash, now()) RETURNING id",
+            email=email,
+            hash=HASH,
         )
         client = Client(anybody.handler, bootstrap.token_authority().issue(user_id, 0))
         client.user = client.get("/v1/users/me").json
@@ -352,6 +363,38 @@ def _backstage(api_database: TestDatabase) -> Iterator[Backstage]:
     engine = make_engine(Settings({"DATABASE_URL": api_database.superuser_url}))
     yield Backstage(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def mails(api_database: TestDatabase) -> Iterator[Callable[[], list[Mail]]]:
+    """Do what maintenance does when it is asked to, and return what it sent: all that lies in the outbox."""
+    engine = make_engine(api_database.settings("app_maintenance"))
+
+    class Post:
+        def __init__(self) -> None:
+            self.sent: list[Mail] = []
+
+        def send(self, *, to: str, subject: str, body: str) -> None:
+            found = re.search(r"^[\w-]{43}$", body, re.MULTILINE)
+            self.sent.append(Mail(to, subject, found.group(0) if found else None))
+
+    def deliver() -> list[Mail]:
+        post = Post()
+        SendMail(partial(session_scope, engine), post)()
+        return post.sent
+
+    yield deliver
+    metrics().clear_metrics()
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that was sent."""
+
+    to: str
+    subject: str
+    token: str | None
 
 
 @pytest.fixture

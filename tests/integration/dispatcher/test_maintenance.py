@@ -60,6 +60,14 @@ class Executions:
         return self.known.get(name)
 
 
+def _send_nothing() -> int:
+    return 0
+
+
+#: There is no mail to send here.
+no_mail: Any = _send_nothing
+
+
 @pytest.mark.parametrize(("next_run_at", "calls"), [("1970-01-01T00:00:00Z", ["enable"]), (None, [])])
 def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
     migrated_engine: Engine,
@@ -71,7 +79,7 @@ def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
         Owner(session)
         session.execute(text("UPDATE bot_states SET next_run_at = CAST(:at AS timestamptz)"), {"at": next_run_at})
     schedule = Schedule()
-    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, Executions())()
+    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, Executions(), no_mail)()
     assert schedule.calls == calls
     metrics().clear_metrics()
 
@@ -97,7 +105,9 @@ def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_chec
                 )
     mailbox = Mailbox()
     schedule = Schedule()
-    maintenance = RunMaintenance(partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, Executions())
+    maintenance = RunMaintenance(
+        partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, Executions(), no_mail
+    )
     assert maintenance() == 2
     assert mailbox.events == [keys["never"], keys["yesterday"]]
     assert schedule.calls == []
@@ -123,7 +133,7 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
         session.execute(
             text("UPDATE backtests SET created_at = now() - interval '3 min' WHERE execution_name <> 'young'")
         )
-    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), Schedule(), executions)()
+    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), Schedule(), executions, no_mail)()
     metrics().clear_metrics()
     with session_scope(migrated_engine, None) as session:
         rows = session.execute(select(Backtest.execution_name, Backtest.status, Backtest.error_message)).all()

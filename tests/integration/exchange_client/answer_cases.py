@@ -149,6 +149,8 @@ class Coded(NamedTuple):
     cancel: Class = UNKNOWN
     status: int = 400
     headers: tuple[tuple[str, str], ...] = ()
+    #: Where it differs from the query on futures.
+    spot_query: Class | None = None
 
     def canned(self) -> Canned:
         return http(self.status, {"code": self.code, "msg": self.message}, dict(self.headers))
@@ -216,7 +218,7 @@ CODED = (
     Coded(-1166, "A limit order in a sell OCO must be above.", REFUSED, UNKNOWN),
     Coded(-2010, "Account has insufficient balance for requested action.", REFUSED, REFUSED),
     Coded(-2010, "This order type is not possible in this trading phase.", REFUSED, REFUSED),
-    Coded(-2018, "Balance is insufficient.", UNKNOWN, REFUSED),
+    Coded(-2018, "Balance is insufficient.", UNKNOWN, REFUSED, spot_query=ABSENT),
     Coded(-2019, "Margin is insufficient.", UNKNOWN, REFUSED),
     Coded(-2022, "ReduceOnly Order is rejected.", UNKNOWN, REFUSED),
     Coded(-2027, "Exceeded the maximum allowable position at current leverage.", UNKNOWN, REFUSED),

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -83,12 +84,19 @@ class CannedServer:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            self.connections += 1
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
             canned = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            self.connections += 1
+            threading.Thread(target=self._answer, args=(connection, canned), daemon=True).start()
+
+    def count(self) -> int:
+        """Return how many connections came; one that its client gave up at once may be seen late."""
+        deadline = time.monotonic() + 10
+        while not self.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.connections
+
+    def _answer(self, connection: socket.socket, canned: Canned) -> None:
+        with connection:
             try:
                 if not canned.early_reset:
                     self.requests.append(_read(connection))

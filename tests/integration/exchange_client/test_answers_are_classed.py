@@ -61,7 +61,7 @@ def secrets_in(error: BaseException | None) -> Iterator[str]:
 
 def expected_of(case: Coded, ask: Ask) -> Class:
     if ask.kind == "query":
-        return case.query
+        return case.spot_query or case.query if ask.market == "spot" else case.query
     if ask.kind == "cancel":
         return case.cancel
     return case.spot if ask.market == "spot" else case.futures
@@ -83,7 +83,7 @@ def test_an_answer_that_says_nothing_leaves_it_unknown(
         classed, error = verdict(clients, ask)
         assert classed is UNKNOWN, (ask.name, ask.market, error)
         assert list(secrets_in(error)) == []
-        assert canned_server.connections == 1, "nothing is sent twice, whatever the answer"
+        assert canned_server.count() == 1, "nothing is sent twice, whatever the answer"
     assert [one for one in (SECRET, API_KEY, "signature") if one in caplog.text] == []
 
 
@@ -98,7 +98,7 @@ def test_a_code_means_to_each_request(case: Coded, canned_server: CannedServer, 
         assert error.exchange_code == case.code
         assert list(secrets_in(error)) == []
         if ask.kind == "send" or expected is not CLOCK:
-            assert canned_server.connections == 1, "nothing is sent twice, whatever the answer"
+            assert canned_server.count() == 1, "nothing is sent twice, whatever the answer"
         if isinstance(error, ExchangeThrottledError):
             assert error.retry_after_seconds > 0
 

@@ -28,6 +28,11 @@ def _printable(value: SecretStr) -> SecretStr:
     return value
 
 
+PublicKey = Annotated[SecretStr, Field(min_length=16, max_length=256), AfterValidator(_printable)]
+SecretKey = Annotated[SecretStr, Field(min_length=16, max_length=4096), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=100, pattern=LINE_PATTERN)]
+
+
 class ApiKeyIn(In):
     """A key of the exchange: an HMAC secret, or an Ed25519 private key in PEM. Give it no right to withdraw."""
 
@@ -42,10 +47,34 @@ class ApiKeyIn(In):
         }
     )
 
-    api_key: Annotated[SecretStr, Field(min_length=16, max_length=256), AfterValidator(_printable)]
-    secret_key: Annotated[SecretStr, Field(min_length=16, max_length=4096), AfterValidator(_printable)]
+    api_key: PublicKey
+    secret_key: SecretKey
     environment: KeyEnvironment
-    label: Annotated[str, Field(min_length=1, max_length=100, pattern=LINE_PATTERN)] | None = None
+    label: Label | None = None
+
+
+class ApiKeyPatch(In):
+    """Another label; null for none."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"label": "second account"}})
+
+    label: Label | None
+
+
+class ApiKeyCredentials(In):
+    """Other credentials for a stored key, of the same environment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "api_key": "the-key-that-the-exchange-shows-k3Zb",
+                "secret_key": "the-secret-that-it-shows-only-once",
+            }
+        }
+    )
+
+    api_key: PublicKey
+    secret_key: SecretKey
 
 
 class ApiKeyOut(Out):

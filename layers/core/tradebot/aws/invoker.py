@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tradebot.cloud_calls import calling
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -45,15 +47,17 @@ class LambdaInvoker:
     function_name: str
 
     def invoke(self, event: Mapping[str, Any]) -> None:
-        """Queue `event`; it has been accepted when this returns."""
-        self.make_client().invoke(
-            FunctionName=self.function_name, InvocationType="Event", Payload=json.dumps(event).encode()
-        )
+        """Queue `event`; it has been accepted when this returns. Raises CloudUnavailableError."""
+        with calling("Lambda"):
+            self.make_client().invoke(
+                FunctionName=self.function_name, InvocationType="Event", Payload=json.dumps(event).encode()
+            )
 
     def ask(self, event: Mapping[str, Any]) -> Any:
-        """Return what the function answers. Raises FunctionFailedError."""
-        answer = self.make_client().invoke(FunctionName=self.function_name, Payload=json.dumps(event).encode())
-        payload: Any = json.loads(answer["Payload"].read() or b"null")
+        """Return what the function answers. Raises FunctionFailedError, CloudUnavailableError."""
+        with calling("Lambda"):
+            answer = self.make_client().invoke(FunctionName=self.function_name, Payload=json.dumps(event).encode())
+            payload: Any = json.loads(answer["Payload"].read() or b"null")
         if answer.get("FunctionError"):
             said = payload or {}
             raise FunctionFailedError(str(said.get("errorType", "")), str(said.get("errorMessage", "")))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tradebot.errors import NotFoundError
+from tradebot.cloud_calls import calling
+from tradebot.errors import CloudUnavailableError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,56 +56,60 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class S3ObjectStore:
-    """S3. A conditional PUT (If-None-Match) decides who is first."""
+    """S3. A conditional PUT (If-None-Match) decides who is first. Everything raises CloudUnavailableError."""
 
     make_client: Callable[[], S3Client]
     name: str
 
     def get(self, key: str) -> bytes:
         """See ObjectStore."""
-        body: bytes = self._opened(key)["Body"].read()
+        with calling("S3"):
+            body: bytes = self._opened(key)["Body"].read()
         return body
 
     def get_up_to(self, key: str, most_bytes: int) -> bytes | None:
         """See ObjectStore."""
-        opened = self._opened(key)
-        if opened["ContentLength"] > most_bytes:
-            opened["Body"].close()
-            return None
-        body: bytes = opened["Body"].read()
+        with calling("S3"):
+            opened = self._opened(key)
+            if opened["ContentLength"] > most_bytes:
+                opened["Body"].close()
+                return None
+            body: bytes = opened["Body"].read()
         return body
 
     def put(self, key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
         """See ObjectStore."""
-        self.make_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type)
+        with calling("S3"):
+            self.make_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type)
 
     def put_new(self, key: str, content: bytes) -> bool:
         """See ObjectStore."""
-        client = self.make_client()
-        try:
-            client.put_object(Bucket=self.name, Key=key, Body=content, IfNoneMatch="*")
-        except client.exceptions.ClientError as error:
-            # 409: another conditional write to the key is under way, with the same candles.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in {409, 412}:
-                return False
-            raise
+        with calling("S3"):
+            client = self.make_client()
+            try:
+                client.put_object(Bucket=self.name, Key=key, Body=content, IfNoneMatch="*")
+            except client.exceptions.ClientError as error:
+                # 409: another conditional write to the key is under way, with the same candles.
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] in {409, 412}:
+                    return False
+                raise
         return True
 
     def keys(self, prefix: str) -> list[str]:
         """See ObjectStore."""
-        pages = self.make_client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        with calling("S3"):
+            pages = self.make_client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def delete(self, prefix: str) -> None:
         """See ObjectStore."""
-        client, keys = self.make_client(), self.keys(prefix)
+        keys = self.keys(prefix)
         for begin in range(0, len(keys), _MOST_DELETED):
-            part = keys[begin : begin + _MOST_DELETED]
-            answer = client.delete_objects(
-                Bucket=self.name, Delete={"Objects": [{"Key": key} for key in part], "Quiet": True}
-            )
+            part: list[Any] = [{"Key": key} for key in keys[begin : begin + _MOST_DELETED]]
+            with calling("S3"):
+                answer = self.make_client().delete_objects(Bucket=self.name, Delete={"Objects": part, "Quiet": True})
             if answer.get("Errors"):
-                raise OSError(f"{len(answer['Errors'])} objects under {prefix} could not be deleted")
+                raise CloudUnavailableError("Some of the files could not be deleted; try again in a moment.")
 
     def link(self, key: str, seconds: int) -> str:
         """See ObjectStore."""

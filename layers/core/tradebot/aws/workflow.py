@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tradebot.cloud_calls import calling
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -45,25 +47,28 @@ class StepFunctionsWorkflow:
     machine_arn: str
 
     def start(self, name: str, given: Mapping[str, Any]) -> None:
-        """See Workflow."""
-        client = self.make_client()
-        client.start_execution(stateMachineArn=self.machine_arn, name=name, input=json.dumps(given))
+        """See Workflow. Raises CloudUnavailableError, as the others do."""
+        with calling("Step Functions"):
+            client = self.make_client()
+            client.start_execution(stateMachineArn=self.machine_arn, name=name, input=json.dumps(given))
 
     def stop(self, name: str, cause: str) -> None:
         """See Workflow."""
-        client = self.make_client()
-        try:
-            client.stop_execution(executionArn=self._arn_of(name), cause=cause)
-        except client.exceptions.ExecutionDoesNotExist:
-            return
+        with calling("Step Functions"):
+            client = self.make_client()
+            try:
+                client.stop_execution(executionArn=self._arn_of(name), cause=cause)
+            except client.exceptions.ExecutionDoesNotExist:
+                return
 
     def describe(self, name: str) -> Execution | None:
         """See Workflow."""
-        client = self.make_client()
-        try:
-            found = client.describe_execution(executionArn=self._arn_of(name))
-        except client.exceptions.ExecutionDoesNotExist:
-            return None
+        with calling("Step Functions"):
+            client = self.make_client()
+            try:
+                found = client.describe_execution(executionArn=self._arn_of(name))
+            except client.exceptions.ExecutionDoesNotExist:
+                return None
         return Execution(found["status"], found.get("error", ""), found.get("cause", ""))
 
     def _arn_of(self, name: str) -> str:

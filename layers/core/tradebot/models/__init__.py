@@ -1,6 +1,7 @@
 """The tables. One aggregate per file; queries live in `repositories`, and no engine is made here."""
 
 from tradebot.models.api_key import ApiKey
+from tradebot.models.audit_event import AuditEvent
 from tradebot.models.backtest import Backtest
 from tradebot.models.base import Base
 from tradebot.models.bot_config import BotConfig
@@ -18,13 +19,18 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
+from tradebot.models.outbox_message import OutboxMessage
+from tradebot.models.refresh_token import RefreshToken
+from tradebot.models.throttle import Throttle
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
 
 __all__ = [
     "LIVE_STATUSES",
     "ApiKey",
+    "AuditEvent",
     "Backtest",
     "BacktestStatus",
     "Base",
@@ -32,14 +38,18 @@ __all__ = [
     "BotState",
     "BotStatus",
     "Fill",
+    "IdempotencyKey",
     "KeyEnvironment",
     "Leg",
     "MarketType",
     "Order",
     "OrderStatus",
     "OrderType",
+    "OutboxMessage",
     "PositionSide",
+    "RefreshToken",
     "Side",
+    "Throttle",
     "Timeframe",
     "Trade",
     "TradeReason",

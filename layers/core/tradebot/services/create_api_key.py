@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError
-from tradebot.repositories import api_keys
+from tradebot.repositories import api_keys, audit_events
 from tradebot.security.credentials import seal_credentials
 from tradebot.security.exchange_secrets import canonical_credentials
 
@@ -45,6 +46,14 @@ class CreateApiKey:
         with self.sessions.of(token) as session:
             stored = api_keys.insert_api_key(
                 session, token.user_id, api_key_id=api_key_id, label=label, environment=environment, sealed=sealed
+            )
+            audit_events.record_event(
+                session,
+                token.user_id,
+                Action.API_KEY_CREATED,
+                of=("api_key", api_key_id),
+                source=token.source,
+                details={"after": {"label": label, "environment": environment, "key_hint": sealed.key_hint}},
             )
         self.request_key_check(api_key_id=api_key_id, user_id=token.user_id)
         return stored

@@ -1,4 +1,4 @@
-"""What nobody asks for: keys are checked daily, the rule fires while bots trade, backtests that got lost end."""
+"""What nobody asks for: mail, keys not checked for a day, the rule while bots trade, lost backtests, purges."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tradebot.observability import count, logger
 from tradebot.repositories import backtests
 from tradebot.repositories.due_bots import is_any_bot_scheduled
+from tradebot.repositories.purges import purge_expired
 from tradebot.repositories.sealed_keys import find_keys_to_check
 from tradebot.services.run_backtest.fail import reason_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tradebot.aws.schedule import TickSchedule
     from tradebot.aws.workflow import Workflow
     from tradebot.repositories.backtests import UnfinishedBacktest
+    from tradebot.services.send_mail import SendMail
     from tradebot.services.user_sessions import OpenSession
 
 CHECK_KEYS_AFTER_HOURS = 24
@@ -35,6 +37,7 @@ class RunMaintenance:
     bot_runner: Invoker
     schedule: TickSchedule
     workflow: Workflow
+    send_mail: SendMail
 
     def __call__(self) -> int:
         """Return how many keys are on their way to their check."""
@@ -50,8 +53,11 @@ class RunMaintenance:
         for key in keys:
             self.bot_runner.invoke({"check_key": {"api_key_id": key.api_key_id, "user_id": key.user_id}})
         lost = sum(map(self._end_if_lost, unfinished))
+        sent = self.send_mail()
+        with self.open_session(None) as session:
+            purged = purge_expired(session)
         count("KeyChecksRequested", len(keys))
-        logger().info("maintenance done", keys_to_check=len(keys), lost_backtests=lost)
+        logger().info("maintenance done", keys_to_check=len(keys), mails_sent=sent, lost_backtests=lost, purged=purged)
         return len(keys)
 
     def _end_if_lost(self, backtest: UnfinishedBacktest) -> bool:
