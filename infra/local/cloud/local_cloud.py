@@ -147,6 +147,8 @@ class LocalCloud:
         from infra.local.cloud.endpoint import Endpoint  # noqa: PLC0415
         from infra.local.cloud.resources import Deployment  # noqa: PLC0415
 
+        # Put back at the end: others in this process may want moto as it comes.
+        stack.callback(default_user_config.update, stepfunctions=dict(default_user_config["stepfunctions"]))
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         forget_everything()
         stack.callback(forget_everything)

@@ -104,7 +104,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestData
             ) as cloud,
             ApiClient(cloud.api_url, "trader@example.com", "seven-candles-before-noon") as api,
         ):
-            api.register_or_log_in()
+            api.register_or_log_in(cloud.state_directory)
             yield Platform(cloud, exchange, module_database, api)
     finally:
         exchange.stop()
