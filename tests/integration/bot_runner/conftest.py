@@ -61,6 +61,12 @@ def at(minute: int) -> datetime:
     return BEGIN + (WARM_UP + minute) * MINUTE
 
 
+def traded(report: TickReport) -> tuple[str, ...]:
+    """Return what a tick did, without its warm-up and without what it placed beside a position or took back."""
+    silent = {"warmed_up", "stop:NEW", "take_profit:NEW", "cancelled_stop", "cancelled_take_profit"}
+    return tuple(act for act in report.actions if act not in silent)
+
+
 class KeysInMemory:
     """Stands for KMS, which is tested where keys are: one data key per context."""
 
@@ -197,8 +203,8 @@ class World:
             metrics().clear_metrics()  # as the end of an invocation does
 
     def ticks(self, bot: int, minutes: Sequence[int]) -> list[str]:
-        """Run a tick per minute and return all that they did, the warm-up aside."""
-        return [act for minute in minutes for act in self.tick(bot, minute).actions if act != "warmed_up"]
+        """Run a tick per minute and return what they traded."""
+        return [act for minute in minutes for act in traded(self.tick(bot, minute))]
 
     def sql(self, statement: str, **values: Any) -> None:
         with session_scope(self.look, None) as session:
@@ -221,7 +227,20 @@ class World:
             return session.scalar(select(BotConfig.is_active).where(BotConfig.id == bot))
 
     def orders(self) -> Sequence[Row[Any]]:
-        return self._all(Order)
+        """Return entries and exits."""
+        return [order for order in self._all(Order) if not order.leg.is_protection]
+
+    def protection(self) -> Sequence[Row[Any]]:
+        """Return stops and take profits."""
+        return [order for order in self._all(Order) if order.leg.is_protection]
+
+    def resting(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Return the levels that rest by our records: leg, price and quantity."""
+        return [
+            (one.leg.value, one.stop_price or one.price, one.quantity)
+            for one in self.protection()
+            if one.status == "NEW"
+        ]
 
     def trades(self) -> Sequence[Row[Any]]:
         return self._all(Trade)

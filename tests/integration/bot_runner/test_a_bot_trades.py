@@ -49,17 +49,19 @@ def test_a_spot_bot_enters_holds_and_leaves_by_its_signal(make_world: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("fall", "reason"),
-    [([-200, -200, -200], "stop_loss"), ([400, 400, 400], "take_profit")],
+    ("fall", "leg", "reason"),
+    [([-200, -200, -200], "stop", "stop_loss"), ([400, 400, 400], "take_profit", "take_profit")],
     ids=["the stop", "the take profit"],
 )
-def test_a_level_that_a_closed_candle_reached_ends_a_spot_position(
-    make_world: Callable[..., World], fall: list[int], reason: str
+def test_a_level_that_rests_at_the_exchange_ends_a_spot_position_between_two_ticks(
+    make_world: Callable[..., World], fall: list[int], leg: str, reason: str
 ) -> None:
     world = make_world([*TURN_UP, *fall, 10, 10])
     bot = world.add_bot(stop_loss_perc=Decimal(1), take_profit_perc=Decimal(3))
-    assert world.ticks(bot, range(6)) == ["entry:FILLED", "exit:FILLED"]
+    assert world.ticks(bot, range(6)) == ["entry:FILLED", f"{leg}:FILLED"]
     assert [trade.reason for trade in world.trades()] == ["entry_signal", reason]
+    ends = {order.leg.value: order.status.value for order in world.protection()}
+    assert ends == {leg: "FILLED", ({"stop", "take_profit"} - {leg}).pop(): "EXPIRED"}
     world.assert_ledger_matches_exchange()
 
 
@@ -67,9 +69,9 @@ def test_a_price_beyond_the_stop_ends_a_position_before_any_candle_closes(make_w
     world = make_world([30] * 5 + [-300] * 3 + [10] * 5)
     bot = world.add_bot(timeframe="5m")
     assert world.ticks(bot, range(7)) == ["entry:FILLED"]
-    assert world.ticks(bot, [7]) == ["exit:FILLED"], "600 of 20,150 is beyond 2 %, two minutes into the candle"
+    assert world.ticks(bot, [7]) == ["stop:FILLED"], "600 of 20,150 is beyond 2 %, two minutes into the candle"
     _, leave = world.trades()
-    assert (leave.reason, leave.timestamp) == ("stop_loss", at(7))
+    assert (leave.reason, at(6) <= leave.timestamp <= at(7)) == ("stop_loss", True)
     world.assert_ledger_matches_exchange()
 
 
@@ -82,7 +84,8 @@ def test_a_trailing_stop_follows_the_price_and_keeps_a_gain(make_world: Callable
     state = world.state(bot)
     assert (state.max_price_since_entry, state.trailing_stop_price) == (20_620, Decimal("20413.80"))
     assert first < state.trailing_stop_price
-    assert world.ticks(bot, [6]) == ["exit:FILLED"]
+    assert world.resting()[0][:2] == ("stop", Decimal("20413.80")), "it moved at the exchange too"
+    assert world.ticks(bot, [6]) == ["stop:FILLED"]
     leave = world.trades()[-1]
     assert (leave.reason, leave.realized_pnl > 0) == ("trailing_stop", True)
 
@@ -121,7 +124,7 @@ def test_a_futures_short_ends_at_its_stop_and_the_wallet_changes_by_what_was_rea
     bot = world.add_bot(position_type="futures", stop_loss_perc=Decimal(1))
     done = world.ticks(bot, range(10))
     reasons = [trade.reason for trade in world.trades()]
-    assert done[:5] == ["entry:FILLED", "exit:FILLED", "entry:FILLED", "exit:FILLED", "entry:FILLED"], reasons
+    assert done[:5] == ["entry:FILLED", "exit:FILLED", "entry:FILLED", "stop:FILLED", "entry:FILLED"], reasons
     assert "stop_loss" in reasons
     world.assert_ledger_matches_exchange()
     state = world.state(bot)
@@ -173,22 +176,21 @@ def test_a_bot_is_due_again_on_the_grid_of_its_interval(make_world: Callable[...
 
 
 def test_what_a_tick_costs(make_world: Callable[..., World]) -> None:
-    """Statements and requests per kind of tick, pinned: a change here is a change on purpose."""
+    """Statements, requests and weight per kind of tick, pinned: a change here is a change on purpose."""
     world = make_world([30] * 5 + [10] * 5 + [-150] * 6)
     bot = world.add_bot(timeframe="5m")
-    costs = {minute: world.tick(bot, minute) for minute in range(17)}
-    assert costs[5].actions == ("entry:FILLED",)
-    exits = [minute for minute, report in costs.items() if report.actions == ("exit:FILLED",)]
+    costs = {minute: _cost(world, bot, minute) for minute in range(15)}
+    assert costs[1] == costs[4] == (2, 0, 0), "flat, no new candle"
+    assert costs[6] == (3, 3, 28), "a position and its stop, no new candle: price, balances, open orders"
+    assert costs[10] == (3, 4, 30), "a position and its stop, a new candle"
+    # Candles, balances, the order, its order list.
+    assert costs[5] == (11, 4, 24)
 
-    def cost(minute: int) -> tuple[int, int]:
-        return costs[minute].statements, costs[minute].requests
 
-    assert cost(1) == cost(4) == (2, 0), "flat, no new candle"
-    assert cost(6) == (2, 1), "a position, no new candle: the price"
-    assert cost(10) == (2, 2), "a position and a new candle"
-    # Clock, filters (first use), balances, the order; the key's ciphertexts are read once.
-    assert cost(5) == (8, 5)
-    assert cost(exits[0])[0] == 7
+def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:
+    before = world.exchange.stats()["total_weight"]
+    report = world.tick(bot, minute)
+    return report.statements, report.requests, world.exchange.stats()["total_weight"] - before
 
 
 def test_the_user_is_told_of_an_entry_that_was_too_small(make_world: Callable[..., World]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
-from tests.integration.bot_runner.conftest import at
+from tests.integration.bot_runner.conftest import at, traded
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
 from tests.integration.bot_runner.test_one_order_per_decision import Misbehaving
 from tradebot.domain.order import OrderRequest, OrderType, Side
@@ -53,10 +53,13 @@ def test_a_bot_whose_key_is_not_valid_does_not_trade_and_its_key_stays_sealed(
 def test_no_key_is_decrypted_while_nothing_has_to_be_signed(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, 30])
     bot = world.add_bot()
-    world.ticks(bot, range(2))
-    assert world.keys.opened == 0
-    world.ticks(bot, [2, 3])
+    world.tick(bot, 0)
+    assert world.keys.opened == 1, "a bot that starts is held against the exchange"
+    world.go_cold()
+    world.tick(bot, 1)
     assert world.keys.opened == 1
+    world.ticks(bot, [2, 3])
+    assert world.keys.opened == 2
 
 
 def test_a_symbol_that_is_not_traded_says_so(make_world: Callable[..., World]) -> None:
@@ -75,8 +78,7 @@ def test_a_futures_position_that_is_not_the_bots_is_refused(make_world: Callable
     order = OrderRequest("BTCUSDT", Side.SELL, OrderType.MARKET, Decimal("0.01"), "by-hand")
     stranger.send_order(order, stranger.wire_now_ms())
     bot = world.add_bot(position_type="futures")
-    assert world.ticks(bot, range(2)) == []
-    assert world.tick(bot, 2).outcome == "error"
+    assert world.tick(bot, 0).outcome == "error"
     assert "position in BTCUSDT that this bot did not open" in world.state(bot).last_error_message
     assert len(world.executions()) == 1
 
@@ -114,7 +116,7 @@ def test_a_timestamp_that_the_exchange_refuses_is_measured_again_and_the_order_s
             return balances
 
     world.go_faulty(Skewed)
-    assert world.tick(bot, 2).actions == ("entry:FILLED",)
+    assert traded(world.tick(bot, 2)) == ("entry:FILLED",)
     refused, accepted = world.orders()
     assert (refused.status, refused.attempt, accepted.status, accepted.attempt) == ("REJECTED", 1, "FILLED", 2)
     assert "timestamp" in refused.last_error
@@ -132,10 +134,10 @@ def test_a_refused_entry_is_told_and_not_tried_again(make_world: Callable[..., W
             raise OrderRejectedError("the exchange refused: Account has insufficient balance (-2010)")
 
     world.go_faulty(Refuses)
-    assert world.tick(bot, 2).actions == ("entry:REJECTED",)
+    assert traded(world.tick(bot, 2)) == ("entry:REJECTED",)
     assert world.orders()[0].status == "REJECTED"
     assert "insufficient balance" in world.state(bot).last_error_message
-    assert world.tick(bot, 3).actions == ()
+    assert traded(world.tick(bot, 3)) == ()
 
 
 def test_a_refused_exit_is_tried_again_by_the_next_tick(make_world: Callable[..., World]) -> None:
@@ -148,10 +150,10 @@ def test_a_refused_exit_is_tried_again_by_the_next_tick(make_world: Callable[...
             raise OrderRejectedError("the exchange refused: Market is closed. (-1013)")
 
     world.go_faulty(RefusesOnce)
-    assert world.tick(bot, 3).actions == ("exit:REJECTED",)
+    assert traded(world.tick(bot, 3)) == ("exit:REJECTED",)
     assert world.state(bot).in_position
     world.go_cold()
-    assert world.tick(bot, 4).actions == ("exit:FILLED",)
+    assert traded(world.tick(bot, 4)) == ("exit:FILLED",)
     world.assert_ledger_matches_exchange()
 
 
@@ -174,13 +176,18 @@ def test_coins_that_were_sold_elsewhere_are_not_sold_again(make_world: Callable[
     bot = world.add_bot()
     world.ticks(bot, range(3))
 
-    class Emptied(Misbehaving):
-        def free_balances(self) -> Any:
-            return {**self._account.free_balances(), "BTC": 0}
-
-    world.go_faulty(Emptied)
-    assert world.tick(bot, 3).actions == ()
-    assert "cannot be sold" in world.state(bot).last_error_message
+    by_hand = make_client(Venue(world.exchange.url), "live", "spot", api_key=world.api_key, secret_key=world.secret_key)
+    stop, _ = world.protection()
+    by_hand.cancel_order_list("BTCUSDT", stop.list_client_order_id)
+    everything = Decimal(world.trades()[0].quantity_filled).quantize(Decimal("0.0001"), ROUND_DOWN)
+    sale = OrderRequest("BTCUSDT", Side.SELL, OrderType.MARKET, everything, "by-hand")
+    by_hand.send_order(sale, by_hand.wire_now_ms())
+    sold = len(world.executions())
+    for minute in (3, 4):
+        assert traded(world.tick(bot, minute)) == ()
+        assert "the account has" in world.state(bot).last_error_message
+    assert len(world.executions()) == sold
+    assert [order.status for order in world.protection()] == ["CANCELED", "CANCELED"]
 
 
 def test_a_defect_is_raised_after_the_bot_was_told_and_given_back(make_world: Callable[..., World]) -> None:

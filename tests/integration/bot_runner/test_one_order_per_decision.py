@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.integration.bot_runner.conftest import at
+from tests.integration.bot_runner.conftest import at, traded
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
 from tradebot.domain.order import OrderStatus
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
@@ -57,9 +57,20 @@ class DiesBeforeRecording(Misbehaving):
 
 
 class LosesTheAnswer(Misbehaving):
+    """Of an order, and of the look for it right after that."""
+
+    is_lost = False
+
     def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
         self._account.send_order(request, signed_at_ms)
+        self.is_lost = True
         raise ExchangeUnavailableError("the exchange gave no answer")
+
+    def find_order(self, symbol: str, client_order_id: str) -> VenueOrder:
+        if self.is_lost:
+            raise ExchangeUnavailableError("the exchange gave no answer")
+        found: VenueOrder = self._account.find_order(symbol, client_order_id)
+        return found
 
 
 class LosesTheRequest(Misbehaving):
@@ -133,7 +144,7 @@ def test_a_worker_that_died_before_recording_left_one_order_that_the_next_tick_a
     world.go_cold()
     assert world.tick(bot, minute).outcome == "busy", "the dead worker's lease holds for its minute"
     world.expire_lease(bot)
-    assert world.tick(bot, minute + 1).actions == (f"recovered_{leg}:FILLED",)
+    assert traded(world.tick(bot, minute + 1)) == (f"recovered_{leg}:FILLED",)
     assert world.state(bot).in_position is (leg == "entry")
     assert len(world.executions()) == len(world.orders()) == (1 if leg == "entry" else 2)
     world.assert_ledger_matches_exchange()
@@ -152,7 +163,7 @@ def test_an_exit_whose_worker_died_before_sending_is_sent_once_by_a_later_tick(
     world.go_cold()
     world.expire_lease(bot)
     # Not there, but signed a moment ago: that is not absence yet, and nothing is sent for it.
-    assert world.tick(bot, 6).actions == ("recovered_exit:UNKNOWN",)
+    assert traded(world.tick(bot, 6)) == ("recovered_exit:UNKNOWN",)
     assert world.orders()[-1].status == "UNKNOWN"
     assert len(world.executions()) == 1
     world.age_orders()
@@ -177,7 +188,7 @@ def test_an_entry_whose_worker_died_before_sending_is_sent_once_while_its_signal
     world.go_cold()
     world.expire_lease(bot)
     world.age_orders()
-    assert world.tick(bot, 6).actions == ("recovered_entry:ABSENT", "entry:FILLED")
+    assert traded(world.tick(bot, 6)) == ("recovered_entry:ABSENT", "entry:FILLED")
     assert [order.attempt for order in world.orders()] == [1, 2]
     assert len(world.executions()) == 1
     world.assert_ledger_matches_exchange()
@@ -192,10 +203,11 @@ def test_an_order_whose_answer_was_lost_is_unknown_and_found_by_the_next_tick(
     world.ticks(bot, range(2))
     world.go_faulty(LosesTheAnswer)
     report = world.tick(bot, 2)
-    assert report.actions == ("entry:UNKNOWN",)
+    assert traded(report) == ("entry:UNKNOWN",)
     assert (world.orders()[0].status, world.state(bot).in_position) == ("UNKNOWN", False)
     assert "not known yet" in (world.state(bot).last_error_message or "")
-    assert world.tick(bot, 3).actions == ("recovered_entry:FILLED",)
+    world.go_cold()
+    assert traded(world.tick(bot, 3)) == ("recovered_entry:FILLED",)
     assert world.state(bot).in_position
     assert world.state(bot).last_error_message is None
     world.assert_ledger_matches_exchange()
@@ -317,7 +329,7 @@ def test_a_stopped_bot_with_an_order_in_doubt_ticks_until_it_is_settled(make_wor
     _stop(world, bot)
     world.sql("UPDATE bot_states SET next_run_at = '1970-01-01+00' WHERE id = :bot", bot=bot)
     report = world.tick(bot, 3)
-    assert (report.outcome, report.actions) == ("stopped", ("recovered_entry:FILLED",))
+    assert (report.outcome, traded(report)) == ("stopped", ("recovered_entry:FILLED",))
     state = world.state(bot)
     assert (state.status, state.next_run_at, state.in_position) == ("stopped", None, True)
 
@@ -343,20 +355,22 @@ def test_an_intent_is_committed_before_its_order_leaves_and_signed_before_that(
     class Looks(Misbehaving):
         def wire_now_ms(self) -> int:
             now: int = self._account.wire_now_ms()
-            assert world.orders() == [], "signed before the lease was proved"
+            if not seen:
+                assert world.orders() == [], "signed before the lease was proved"
             seen.append(now)
             return now
 
         def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
             (order,) = world.orders()
             assert (order.client_order_id, order.status) == (request.client_order_id, "SENDING")
-            assert seen == [signed_at_ms] == [order.signed_at_ms]
+            assert seen[0] == signed_at_ms == order.signed_at_ms
             sent: VenueOrder = self._account.send_order(request, signed_at_ms)
             return sent
 
     world.go_faulty(Looks)
-    assert world.tick(bot, 2).actions == ("entry:FILLED",)
-    assert len(seen) == 1
+    assert traded(world.tick(bot, 2)) == ("entry:FILLED",)
+    assert [order.signed_at_ms for order in world.protection()] == [seen[1]] * 2
+    assert len(seen) == 2
 
 
 def test_a_worker_that_froze_after_signing_is_refused_by_the_exchange_itself(
@@ -432,10 +446,11 @@ def test_a_bot_that_was_stopped_and_started_with_an_order_in_doubt_adopts_it(mak
     _start(world, bot)
     world.go_cold()
     report = world.tick(bot, 4)
-    assert report.actions == ("recovered_entry:FILLED", "warmed_up")
+    assert traded(report) == ("recovered_entry:FILLED",)
     state = world.state(bot)
     assert (state.in_position, state.status, state.daily_trades_count) == (True, "running", 1)
-    assert world.ticks(bot, [5, 6]) == ["exit:FILLED"], "it is guarded by its stop again"
+    assert [leg for leg, *_ in world.resting()] == ["stop", "take_profit"], "it is guarded again"
+    assert world.ticks(bot, [5, 6]) == ["exit:FILLED"]
     world.assert_ledger_matches_exchange()
 
 
@@ -446,10 +461,10 @@ def test_a_bot_that_is_started_again_with_a_position_guards_it(make_world: Calla
     _stop(world, bot)
     _start(world, bot)
     world.go_cold()
-    assert world.tick(bot, 5).actions == ("warmed_up",)
+    assert traded(world.tick(bot, 5)) == ()
     state = world.state(bot)
     assert (state.in_position, state.last_closed_candle_at, state.daily_trades_count) == (True, at(4), 1)
-    assert world.ticks(bot, [6, 7]) == ["exit:FILLED"]
+    assert world.ticks(bot, [6, 7]) == ["stop:FILLED"]
     assert world.trades()[-1].reason == "stop_loss"
     world.assert_ledger_matches_exchange()
 

@@ -13,3 +13,7 @@ class MessageKind(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105  a word, not a secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a word, not a secret
     ADDRESS_CHANGED = "address_changed"
+    STOP_FIRED = "stop_fired"
+    PAUSED_BY_LIMIT = "paused_by_limit"
+    KEY_REFUSED = "key_refused"
+    ORDER_STUCK = "order_stuck"

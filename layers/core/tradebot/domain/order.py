@@ -49,6 +49,11 @@ class Leg(StrEnum):
         """Whether the order rests beside a position."""
         return self in {Leg.STOP, Leg.TAKE_PROFIT}
 
+    @property
+    def label(self) -> str:
+        """The leg in words."""
+        return self.value.replace("_", " ")
+
 
 #: `orders.reason` of every entry; exits carry an ExitReason.
 ENTRY_REASON: Final = "entry_signal"
@@ -121,7 +126,8 @@ _S: Final = OrderStatus
 TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = {
     _S.SENDING: frozenset({_S.NEW, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.NEW, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.ABSENT}),
-    _S.NEW: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED}),
+    # A stop that rests can be rejected when it triggers: there may be no margin or no position for it any more.
+    _S.NEW: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED}),
     _S.PARTIALLY_FILLED: frozenset({_S.FILLED, _S.CANCELED, _S.EXPIRED}),
     _S.FILLED: frozenset(),
     _S.CANCELED: frozenset(),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from tradebot.domain.money import canonical
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from tradebot.domain.order import Leg
 
@@ -16,10 +19,18 @@ def decision_key(strategy: str, close_at: datetime, action: str) -> str:
     return f"{strategy}:{close_at.astimezone(UTC):%Y%m%dT%H%M%SZ}:{action}"
 
 
-def client_order_id(bot_id: int, key: str, leg: Leg, attempt: int) -> str:
-    """Return the exchange's `newClientOrderId` (28 characters of Binance's alphabet) of one attempt at a decision."""
+def protection_key(entry_key: str, stop_price: Decimal, quantity: Decimal) -> str:
+    """Return what names a position's protection at one level and for one size, so that it rests once."""
+    return f"{entry_key}:stop_{canonical(stop_price)}x{canonical(quantity)}"
+
+
+def client_order_id(bot_id: int, key: str, leg: Leg | Literal["list"], attempt: int) -> str:
+    """Return the exchange's `newClientOrderId` (28 characters of Binance's alphabet) of one attempt at a decision.
+
+    An order list has an id of its own beside those of its legs.
+    """
     import base64  # noqa: PLC0415  # a backtest names decisions and no orders: it does without these two
     import hashlib  # noqa: PLC0415  # and loads OpenSSL
 
-    digest = hashlib.sha256(f"{bot_id}|{key}|{leg.value}|{attempt}".encode()).digest()
+    digest = hashlib.sha256(f"{bot_id}|{key}|{leg}|{attempt}".encode()).digest()
     return "tb1-" + base64.b32encode(digest).decode("ascii")[:24]

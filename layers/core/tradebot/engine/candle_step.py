@@ -60,9 +60,13 @@ def roll_day(memory: BotMemory, rules: SymbolRules, day: date) -> BotMemory:
 
 
 def close_candle(
-    memory: BotMemory, parameters: Parameters, rules: SymbolRules, candle: Candle
+    memory: BotMemory, parameters: Parameters, rules: SymbolRules, candle: Candle, *, is_protected: bool = False
 ) -> tuple[BotMemory, tuple[Note, ...]]:
-    """Take one closed candle, the next after the last one fed. An entry that was still pending expires."""
+    """Take one closed candle, the next after the last one fed. An entry that was still pending expires.
+
+    `is_protected`: a stop rested at the exchange, which has acted on the range; else what the range touched is left at
+    the next open.
+    """
     notes: list[Note] = []
     if memory.pending_entry is not None:
         notes.append(
@@ -72,7 +76,7 @@ def close_candle(
     is_after_gap = memory.last_close_at is not None and candle.open_time > memory.last_close_at
     memory = roll_day(memory, rules, candle.open_time.date())
     if memory.position is not None:
-        memory = _test_range(memory, parameters, rules, memory.position, candle)
+        memory = _take_range(memory, parameters, rules, memory.position, candle, is_protected=is_protected)
     was_leaving = memory.position is None or memory.pending_exit is not None
     memory, signals = feed_indicators(memory, parameters, candle)
     base = memory.day_base_equity
@@ -124,14 +128,20 @@ def after_gap(memory: BotMemory) -> tuple[BotMemory, tuple[Note, ...]]:
     return replace(memory, pending_entry=None), (note,)
 
 
-def _test_range(
-    memory: BotMemory, parameters: Parameters, rules: SymbolRules, position: Position, candle: Candle
+def _take_range(
+    memory: BotMemory,
+    parameters: Parameters,
+    rules: SymbolRules,
+    position: Position,
+    candle: Candle,
+    *,
+    is_protected: bool,
 ) -> BotMemory:
-    """Test the levels as known before the candle, then let the extreme take it."""
+    """Test the levels as known before the candle unless they rested, then let the extreme take it."""
     trailing = parameters.trailing_stop_ppm
     if candle.open_time < position.opened_at - LATE_FILL:
         return replace(memory, position=with_extreme(position, candle.close, trailing, rules))
-    reason = _touched(position, candle)
+    reason = None if is_protected else _touched(position, candle)
     favourable = candle.high if position.side is PositionSide.LONG else candle.low
     memory = replace(memory, position=with_extreme(position, favourable, trailing, rules))
     if reason is None:

@@ -249,11 +249,11 @@ def _funding_of(position: Position, quantity: Decimal, *, is_closed: bool) -> De
 
 
 def apply_funding(memory: BotMemory, amount: Decimal) -> BotMemory:
-    """Book a settlement of the open position: below zero where it is paid."""
+    """Book a settlement, below zero where it is paid. A late one of a position that is gone is realised at once."""
     position = memory.position
-    if position is None:
-        raise ConflictError("there is no position that funding could be settled for")
     with exact():
+        if position is None:
+            return replace(memory, balance=memory.balance + amount, daily_pnl=memory.daily_pnl + amount)
         return replace(
             memory, balance=memory.balance + amount, position=replace(position, funding=position.funding + amount)
         )

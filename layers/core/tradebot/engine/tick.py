@@ -1,14 +1,14 @@
-"""The engine's surface for one tick of one bot, live or on paper. No I/O and no clock: the caller brings both times.
+"""The engine's surface for one tick of one bot. No I/O and no clock: the caller brings both times.
 
 memory = warm_up(start_memory(parameters, balance), parameters, candles)   # once, at the start
-decision = observe(memory, parameters, rules, new_candles, price_now=..., tick_at=..., market_now=...)
+decision = observe(memory, parameters, rules, new_candles, events=..., resting=..., price_now=..., tick_at=..., ...)
 ... send decision.exit, then apply_exit with its fills; then, flat, size_entry, send, apply_entry
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
@@ -16,7 +16,15 @@ from tradebot.domain.order import ExitReason
 from tradebot.domain.order_id import decision_key
 from tradebot.engine.candle_step import close_candle, feed_indicators, roll_day, with_exit
 from tradebot.engine.decision import Decision, EntryDecision, ExitDecision
-from tradebot.engine.ledger import apply_entry, apply_exit, equity, exit_quantity, third_assets, unrealized_pnl
+from tradebot.engine.ledger import (
+    apply_entry,
+    apply_exit,
+    apply_funding,
+    equity,
+    exit_quantity,
+    third_assets,
+    unrealized_pnl,
+)
 from tradebot.engine.memory import BotMemory, PendingEntry, PendingExit, start_memory
 from tradebot.engine.notes import Note, NoteCode
 from tradebot.engine.sizing import EntrySize, size_entry
@@ -24,7 +32,7 @@ from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.strategy.registry import get_strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -39,14 +47,19 @@ __all__ = [
     "Decision",
     "EntryDecision",
     "EntrySize",
+    "Event",
     "ExitDecision",
     "Note",
     "NoteCode",
+    "Resting",
     "apply_entry",
     "apply_exit",
+    "apply_funding",
     "decide_entry",
+    "decide_exit",
     "drop_entry",
     "equity",
+    "exit_quantity",
     "observe",
     "request_exit",
     "restart_memory",
@@ -58,6 +71,31 @@ __all__ = [
     "unrealized_pnl",
     "warm_up",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at the exchange by itself: a level that filled, a settlement of funding."""
+
+    at: datetime
+    book: Callable[[BotMemory], BotMemory]
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """The levels that rest at the exchange for the position: there they act by themselves, here they do not."""
+
+    stop_price: Decimal | None = None
+    take_profit_price: Decimal | None = None
+
+    def covers(self, position: Position, reason: ExitReason) -> bool:
+        """Whether the exchange acts on this level."""
+        if reason is ExitReason.TAKE_PROFIT:
+            return self.take_profit_price == position.take_profit_price
+        return self.stop_price == position.stop[0]
+
+
+NOTHING_RESTS = Resting()
 
 
 def restart_memory(memory: BotMemory, parameters: Parameters) -> BotMemory:
@@ -102,22 +140,32 @@ def observe(
     price_now: Decimal | None,
     tick_at: datetime,
     market_now: datetime,
+    events: Sequence[Event] = (),
+    resting: Resting = NOTHING_RESTS,
 ) -> Decision:
     """Take the candles that have closed since the last tick (known ones are skipped) and decide.
 
-    `price_now` is the last price, None where it is not known; `tick_at` names the tick and its UTC day, `market_now`
-    says how late we are. Raise InvalidInputError for a candle that is not closed or out of order.
+    `events` of the exchange go in between, each before the close of the candle in which it happened. `price_now` is
+    the last price, None where it is not known; `tick_at` names the tick and its UTC day, `market_now` says how late we
+    are. Raise InvalidInputError for a candle that is not closed or out of order.
     """
     notes: list[Note] = []
+    waiting = sorted(events, key=lambda event: event.at)
     for candle in _unseen(memory, candles):
-        if parameters.timeframe.close_of(candle.open_time) > max(tick_at, market_now):
+        close_at = parameters.timeframe.close_of(candle.open_time)
+        if close_at > max(tick_at, market_now):
             raise InvalidInputError(f"the candle of {candle.open_time} has not closed at {market_now}")
-        memory, said = close_candle(memory, parameters, rules, candle)
+        while waiting and waiting[0].at < close_at:
+            event = waiting.pop(0)
+            memory = event.book(roll_day(memory, rules, min(event.at, candle.open_time).date()))
+        memory, said = close_candle(memory, parameters, rules, candle, is_protected=resting.stop_price is not None)
         notes += said
+    for event in waiting:
+        memory = event.book(roll_day(memory, rules, event.at.date()))
     memory = roll_day(memory, rules, tick_at.date())
     if memory.position is not None:
-        memory = _test_price(memory, memory.position, price_now, tick_at)
-    exit_decision = _exit_decision(memory, parameters, rules)
+        memory = _test_price(memory, memory.position, price_now, tick_at, resting)
+    exit_decision = decide_exit(memory, parameters, rules)
     memory, entry, said = decide_entry(memory, parameters, market_now)
     notes += said
     return Decision(memory, exit_decision, entry, status(memory, parameters), tuple(notes))
@@ -135,7 +183,7 @@ def status(memory: BotMemory, parameters: Parameters) -> BotStatus:
 
 
 def request_exit(memory: BotMemory, reason: ExitReason, at: datetime, price: Decimal) -> BotMemory:
-    """Ask for the position to be left at the next decision (`manual`); nothing changes for a flat bot."""
+    """Ask for the position to be left (`manual`, or a stop that cannot rest); nothing changes for a flat bot."""
     if memory.position is None:
         return memory
     return with_exit(memory, PendingExit(reason, memory.last_close_at or at, memory.last_close or price))
@@ -156,17 +204,20 @@ def _unseen(memory: BotMemory, candles: Sequence[Candle]) -> list[Candle]:
     return unseen
 
 
-def _test_price(memory: BotMemory, position: Position, price_now: Decimal | None, tick_at: datetime) -> BotMemory:
-    """Leave where the price now has passed a level: until stops rest at the exchange, ticks enforce them."""
+def _test_price(
+    memory: BotMemory, position: Position, price_now: Decimal | None, tick_at: datetime, resting: Resting
+) -> BotMemory:
+    """Leave where the price now has passed a level that does not rest at the exchange, where it would be refused."""
     reason = None if price_now is None else position.level_reached(price_now)
-    if reason is None or price_now is None:
+    if reason is None or price_now is None or resting.covers(position, reason):
         return memory
     # A position that no candle has closed on yet may end by the candle that opened it.
     close_at = memory.last_close_at or tick_at
     return with_exit(memory, PendingExit(reason, close_at, memory.last_close or price_now))
 
 
-def _exit_decision(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+def decide_exit(memory: BotMemory, parameters: Parameters, rules: SymbolRules) -> ExitDecision | None:
+    """Return the pending exit as a decision; None for a flat bot and where none is pending."""
     position, pending = memory.position, memory.pending_exit
     if position is None or pending is None:
         return None

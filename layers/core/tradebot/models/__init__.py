@@ -9,6 +9,7 @@ from tradebot.models.bot_state import BotState
 from tradebot.models.enums import (
     BacktestStatus,
     BotStatus,
+    FindingKind,
     KeyEnvironment,
     Leg,
     MarketType,
@@ -19,6 +20,8 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.finding import Finding
+from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.outbox_message import OutboxMessage
@@ -38,6 +41,9 @@ __all__ = [
     "BotState",
     "BotStatus",
     "Fill",
+    "Finding",
+    "FindingKind",
+    "Funding",
     "IdempotencyKey",
     "KeyEnvironment",
     "Leg",

@@ -74,6 +74,8 @@ class BotState(Base):
     next_run_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     last_run_at: Mapped[datetime | None]
+    #: Market time of the last full comparison with the exchange.
+    reconciled_at: Mapped[datetime | None]
     last_error_message: Mapped[str | None] = mapped_column(Text)
     #: It only grows: whoever holds an older one has lost the lease.
     lease_token: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

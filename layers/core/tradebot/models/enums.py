@@ -10,6 +10,7 @@ from tradebot.domain.timeframe import Timeframe
 __all__ = [
     "BacktestStatus",
     "BotStatus",
+    "FindingKind",
     "KeyEnvironment",
     "Leg",
     "MarketType",
@@ -51,3 +52,16 @@ class BacktestStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class FindingKind(StrEnum):
+    """What a reconciliation can find."""
+
+    FOREIGN_ORDER = "foreign_order"
+    POSITION_DIFFERS = "position_differs"
+    COINS_MISSING = "coins_missing"
+
+    @property
+    def blocks_entries(self) -> bool:
+        """Whether books and exchange differ; an order that is another's is only shown."""
+        return self is not FindingKind.FOREIGN_ORDER

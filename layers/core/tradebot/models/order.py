@@ -54,6 +54,7 @@ class Order(Base):
             postgresql_where=LIVE_STATUSES,
         ),
         CheckConstraint("client_order_id ~ '^[a-zA-Z0-9_-]{1,36}$'", name="client_order_id_shape"),
+        CheckConstraint("list_client_order_id ~ '^[a-zA-Z0-9_-]{1,36}$'", name="list_client_order_id_shape"),
         CheckConstraint("attempt >= 1", name="attempt_positive"),
         known_values("leg", Leg),
         known_values("market_type", MarketType),
@@ -73,6 +74,8 @@ class Order(Base):
     leg: Mapped[Leg] = mapped_column(one_of(Leg, 16))
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
     client_order_id: Mapped[str] = mapped_column(String(36), unique=True)
+    #: Of an order list, the same on both of its legs.
+    list_client_order_id: Mapped[str | None] = mapped_column(String(36))
     symbol: Mapped[str] = mapped_column(String(30))
     market_type: Mapped[MarketType] = mapped_column(one_of(MarketType, 8))
     side: Mapped[Side] = mapped_column(one_of(Side, 8))
@@ -85,6 +88,7 @@ class Order(Base):
     status: Mapped[OrderStatus] = mapped_column(one_of(OrderStatus), server_default=OrderStatus.SENDING.value)
     #: Wire time of the signature, milliseconds since 1970.
     signed_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    #: The exchange's id; of a futures stop the algo order's while it rests, then that of the order it became.
     venue_order_id: Mapped[str | None] = mapped_column(String(64))
     executed_qty: Mapped[Money] = mapped_column(server_default=text("0"))
     avg_price: Mapped[Money | None]

@@ -23,6 +23,8 @@ class OutboxMessage(Base):
     id: Mapped[Id]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(60))
+    #: Names what happened, where it could be told twice: it is one message.
+    event_key: Mapped[str | None] = mapped_column(String(120), unique=True)
     payload: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     created_at: Mapped[CreatedAt]
     #: Whoever sends it moves this ahead first, so that no other one sends it at the same time.

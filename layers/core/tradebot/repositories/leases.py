@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Order, User
+from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Finding, Order, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,7 @@ class Claim:
     daily_pnl: Any
     daily_trades_count: int
     last_run_at: datetime | None
+    reconciled_at: datetime | None
     #: Not in any session; its strategy's columns are for `resolve_parameters`.
     config: BotConfig
     user_is_active: bool
@@ -60,6 +61,8 @@ class Claim:
     key_updated_at: datetime | None
     #: Orders that may still execute, or may have.
     live_orders: int
+    #: What the last reconciliation found and no later one has seen go.
+    open_findings: int
 
 
 def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datetime) -> Claim | None:
@@ -107,6 +110,12 @@ def _claim_statement() -> ReturningUpdate[Any]:
         .where(Order.bot_config_id == bot, Order.user_id == user, text(LIVE_STATUSES))
         .scalar_subquery()
     )
+    open_findings = (
+        select(func.count())
+        .select_from(Finding)
+        .where(Finding.bot_config_id == bot, Finding.user_id == user, Finding.resolved_at.is_(None))
+        .scalar_subquery()
+    )
     return (
         update(BotState)
         .where(
@@ -124,7 +133,9 @@ def _claim_statement() -> ReturningUpdate[Any]:
             BotState.daily_pnl,
             BotState.daily_trades_count,
             BotState.last_run_at,
+            BotState.reconciled_at,
             live_orders.label("live_orders"),
+            open_findings.label("open_findings"),
             *start.c,
         )
     )
@@ -138,12 +149,14 @@ _CLAIM_FIELDS = (
     "daily_pnl",
     "daily_trades_count",
     "last_run_at",
+    "reconciled_at",
     "user_is_active",
     "key_environment",
     "key_is_valid",
     "key_check_error",
     "key_updated_at",
     "live_orders",
+    "open_findings",
 )
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Interval, cast, exists, func, insert, literal, select, text, update
+from sqlalchemy import Interval, cast, exists, func, literal, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from tradebot.domain.money import ZERO, display_price, exact, ratio
 from tradebot.models import LIVE_STATUSES, BotState, Fill, Leg, Order, OrderStatus, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from decimal import Decimal
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.order import Execution
     from tradebot.models import MarketType, OrderType, Side, TradeReason
     from tradebot.repositories.leases import Claim
 
@@ -39,6 +43,10 @@ class Intent:
     quantity: Decimal
     reduce_only: bool
     signed_at_ms: int
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    #: Of an order list, the same for both of its legs.
+    list_client_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,41 @@ class LiveOrder:
     decision_key: str
     leg: Leg
     client_order_id: str
+    list_client_order_id: str | None
     symbol: str
     side: Side
     type: OrderType
     reason: TradeReason
+    quantity: Decimal
+    price: Decimal | None
+    stop_price: Decimal | None
+    reduce_only: bool
     status: OrderStatus
     signed_at_ms: int
+    venue_order_id: str | None = None
+    #: What its recorded fills add up to.
+    executed_qty: Decimal = ZERO
+    avg_price: Decimal | None = None
+
+    @property
+    def left(self) -> Decimal:
+        """What of it may still execute."""
+        return self.quantity - self.executed_qty
+
+    def executed(self, execution: Execution) -> LiveOrder:
+        """Return the order after one more part of it was executed; the average price is for reading."""
+        if not self.executed_qty:
+            return replace(self, executed_qty=execution.quantity, avg_price=execution.average_price)
+        with exact():
+            quantity = self.executed_qty + execution.quantity
+            quote = self.executed_qty * (self.avg_price or ZERO) + execution.quote_quantity
+        return replace(self, executed_qty=quantity, avg_price=display_price(ratio(quote, quantity)))
+
+    @staticmethod
+    def of(order_id: int, intent: Intent) -> LiveOrder:
+        """Return the order of an intent that has just been recorded."""
+        shared = LiveOrder.__dataclass_fields__.keys() & Intent.__dataclass_fields__.keys()
+        return LiveOrder(id=order_id, status=OrderStatus.SENDING, **{name: getattr(intent, name) for name in shared})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +100,44 @@ class Attempts:
 
     count: int
     executed_quantity: Decimal
+    refused: int
+
+
+_LIVE_COLUMNS = tuple(getattr(Order, name) for name in LiveOrder.__dataclass_fields__)
 
 
 def find_live_orders(session: Session, user_id: int, bot_config_id: int) -> list[LiveOrder]:
     """Return the bot's orders that may still execute, or may have, oldest first."""
     rows = session.execute(
-        select(
-            Order.id,
-            Order.decision_key,
-            Order.leg,
-            Order.client_order_id,
-            Order.symbol,
-            Order.side,
-            Order.type,
-            Order.reason,
-            Order.status,
-            Order.signed_at_ms,
-        )
+        select(*_LIVE_COLUMNS)
         .where(Order.bot_config_id == bot_config_id, Order.user_id == user_id, text(LIVE_STATUSES))
         .order_by(Order.id)
     )
     return [LiveOrder(**row._mapping) for row in rows]  # noqa: SLF001  SQLAlchemy's public name for it
 
 
+def find_trade_ids(session: Session, user_id: int, order_id: int) -> set[str]:
+    """Return the ids of the fills that are recorded of an order."""
+    return set(session.scalars(select(Fill.trade_id).where(Fill.order_id == order_id, Fill.user_id == user_id)))
+
+
+def find_known_client_ids(session: Session, user_id: int, client_ids: AbstractSet[str]) -> set[str]:
+    """Return those of the ids that any bot of the user has given to an order."""
+    return set(
+        session.scalars(
+            select(Order.client_order_id).where(Order.user_id == user_id, Order.client_order_id.in_(client_ids))
+        )
+    )
+
+
 def count_attempts(session: Session, claim: Claim, decision_key: str, leg: Leg) -> Attempts:
-    """Return how often the decision has been sent, and what was executed of it."""
+    """Return how often the decision has been sent, what was executed of it, and how often it was refused."""
     row = session.execute(
-        select(func.count(), func.coalesce(func.sum(Order.executed_qty), 0)).where(
+        select(
+            func.count(),
+            func.coalesce(func.sum(Order.executed_qty), 0),
+            func.count().filter(Order.status == OrderStatus.REJECTED),
+        ).where(
             Order.bot_config_id == claim.bot_config_id,
             Order.user_id == claim.user_id,
             Order.decision_key == decision_key,
@@ -99,38 +147,61 @@ def count_attempts(session: Session, claim: Claim, decision_key: str, leg: Leg) 
     return Attempts(*row)
 
 
-def insert_intent(session: Session, claim: Claim, intent: Intent, values: Mapping[str, Any]) -> int | None:
-    """Store `values` (the bot's memory) and the intent in one statement; return the order's id.
+def insert_intents(
+    session: Session, claim: Claim, intents: Sequence[Intent], values: Mapping[str, Any], *, protects: bool = False
+) -> list[int] | None:
+    """Store `values` (the bot's memory) and the intents of one request in one statement; return the orders' ids.
 
-    None, and nothing written, where the lease is no longer ours with time to spare, where the user stopped the bot
-    meanwhile, or where the decision has a live order already.
+    None, and nothing that may be committed, where the lease is no longer ours with time to spare, where the user
+    stopped the bot meanwhile, or where the decision has a live order already. What `protects` a position that is open
+    is sent for a stopped bot too.
     """
     held = (
         update(BotState)
-        .where(
-            BotState.id == claim.bot_config_id,
-            BotState.user_id == claim.user_id,
-            BotState.lease_token == claim.token,
-            BotState.lease_expires_at > func.now() + cast(literal(f"{LEASE_LEFT_SECONDS} seconds"), Interval),
-            BotState.version == claim.version,
-        )
+        .where(*_is_held(claim), *(() if protects else (BotState.version == claim.version,)))
         .values(**values)
         .returning(BotState.id, BotState.user_id, BotState.lease_token)
         .cte("held")
     )
-    columns = {
-        name: literal(getattr(intent, name), Order.__table__.c[name].type) for name in Intent.__dataclass_fields__
-    }
-    row = select(held.c.id, held.c.user_id, held.c.lease_token, *columns.values())
+    names = list(Intent.__dataclass_fields__)
+    rows = [
+        select(
+            held.c.id,
+            held.c.user_id,
+            held.c.lease_token,
+            *(cast(literal(getattr(intent, name), (type_ := Order.__table__.c[name].type)), type_) for name in names),
+        )
+        for intent in intents
+    ]
     statement = (
         upsert(Order)
-        .from_select(["bot_config_id", "user_id", "lease_token", *columns], row)
+        .from_select(
+            ["bot_config_id", "user_id", "lease_token", *names], rows[0] if len(rows) == 1 else union_all(*rows)
+        )
         .on_conflict_do_nothing(
             index_elements=[Order.bot_config_id, Order.decision_key, Order.leg], index_where=text(LIVE_STATUSES)
         )
-        .returning(Order.id)
+        .returning(Order.id, Order.client_order_id)
     )
-    return session.execute(statement, execution_options={"synchronize_session": False}).scalar_one_or_none()
+    found = session.execute(statement, execution_options={"synchronize_session": False}).all()
+    ids = {name: order_id for order_id, name in found}
+    if len(ids) < len(intents):
+        return None
+    return [ids[intent.client_order_id] for intent in intents]
+
+
+def is_lease_held(session: Session, claim: Claim) -> bool:
+    """Tell whether the lease is still ours with time to spare: asked before anything at the exchange is taken back."""
+    return session.scalar(select(BotState.id).where(*_is_held(claim))) is not None
+
+
+def _is_held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        BotState.id == claim.bot_config_id,
+        BotState.user_id == claim.user_id,
+        BotState.lease_token == claim.token,
+        BotState.lease_expires_at > func.now() + cast(literal(f"{LEASE_LEFT_SECONDS} seconds"), Interval),
+    )
 
 
 def settle_order(
@@ -167,9 +238,27 @@ def insert_fills(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def insert_trade(session: Session, row: Mapping[str, Any]) -> None:
-    """Insert the trade of an executed order."""
-    session.execute(insert(Trade).values(**row))
+def add_to_trade(session: Session, row: Mapping[str, Any]) -> None:
+    """Insert the trade of an executed order; where an earlier part of it is there already, add this one to it."""
+    insertion = upsert(Trade).values(**row)
+    new, old = insertion.excluded, Trade
+    quantity = old.quantity_filled + new.quantity_filled
+    quote = old.quote_quantity_filled + new.quote_quantity_filled
+    session.execute(
+        insertion.on_conflict_do_update(
+            index_elements=[Trade.binance_order_id],
+            set_={
+                "quantity_filled": quantity,
+                "quote_quantity_filled": quote,
+                # Cut to the column's decimals, as the first part's average was.
+                "price": func.trunc(quote / quantity, 12),
+                "commission_amount": old.commission_amount + new.commission_amount,
+                "pnl": new.pnl,
+                "realized_pnl": old.realized_pnl + new.realized_pnl,
+                "timestamp": new.timestamp,
+            },
+        )
+    )
 
 
 def has_entered_since_start(session: Session, claim: Claim) -> bool:

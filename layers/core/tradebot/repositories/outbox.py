@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.models import OutboxMessage, User
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.message import MessageKind
     from tradebot.repositories.pages import Record
 
 #: A message that failed so often stays, with its error, and is not tried again.
@@ -25,6 +28,26 @@ def add_message(session: Session, user_id: int, kind: str, payload: Mapping[str,
     """Add a message to the user. To one who is not there it adds nothing, with the same statement."""
     values = select(User.id, literal(kind, String), cast(payload or {}, JSONB)).where(User.id == user_id)
     session.execute(insert(OutboxMessage).inline().from_select(("user_id", "kind", "payload"), values))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a user is told of an event. `event_key` names it: told twice, it is one message."""
+
+    kind: MessageKind
+    event_key: str
+    payload: dict[str, Any]
+
+
+def add_events(session: Session, user_id: int, messages: Sequence[Message]) -> None:
+    """Add messages of events that are not told yet."""
+    if messages:
+        rows = [
+            {"user_id": user_id, "kind": one.kind.value, "event_key": one.event_key, "payload": one.payload}
+            for one in messages
+        ]
+        # Without naming the key: the role that writes messages may not read them.
+        session.execute(upsert(OutboxMessage).values(rows).on_conflict_do_nothing())
 
 
 def claim_messages(session: Session, kinds: Sequence[str], *, limit: int) -> Sequence[Record]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradebot.domain.market import BotStatus
 from tradebot.domain.order import Leg, Side
 from tradebot.domain.position import PositionSide
 from tradebot.engine.parameters import resolve_parameters
+from tradebot.errors import ExchangeUnavailableError
 from tradebot.models import KeyEnvironment
+from tradebot.services.run_bot.exchange_view import view_exchange
+from tradebot.services.run_bot.steps import no_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from decimal import Decimal
 
@@ -23,10 +28,14 @@ if TYPE_CHECKING:
     from tradebot.engine.memory import BotMemory
     from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
-    from tradebot.errors import TradeBotError
-    from tradebot.exchange.protocol import Account, MarketData, VenueOrder
+    from tradebot.engine.tick import Event
+    from tradebot.exchange.protocol import Account, FundingPayment, MarketData
+    from tradebot.repositories.findings import Difference
     from tradebot.repositories.leases import Claim
     from tradebot.repositories.orders import LiveOrder
+    from tradebot.repositories.outbox import Message
+    from tradebot.services.run_bot.exchange_view import ExchangeView
+    from tradebot.services.run_bot.steps import Step
     from tradebot.services.user_sessions import OpenSession
 
 
@@ -56,7 +65,8 @@ class Outcome:
 
     order: LiveOrder
     status: OrderStatus
-    venue: VenueOrder | None = None
+    venue_order_id: str | None = None
+    #: Executions that were not recorded before, and what they add up to.
     fills: tuple[Fill, ...] = ()
     execution: Execution | None = None
     last_error: str | None = None
@@ -83,16 +93,33 @@ class Tick:
     open_session: OpenSession
     #: Milliseconds that the function still has.
     remaining_ms: Callable[[], int]
+    #: Called with the name of every step before it is taken; see `steps`.
+    step: Step = no_step
+    sleep: Callable[[float], None] = time.sleep
     memory: BotMemory | None = None
     #: Whether `memory` differs from what is stored.
     is_changed: bool = False
     price: Decimal | None = None
     status: BotStatus = BotStatus.RUNNING
     unrecorded: list[Outcome] = field(default_factory=list)
+    #: Funding that is in the memory and not in the table yet.
+    unrecorded_funding: list[FundingPayment] = field(default_factory=list)
+    #: What the user is told besides, and what is told already.
+    outbox: list[Message] = field(default_factory=list)
     #: Orders that nobody knows the end of: they block entries.
     in_doubt: list[LiveOrder] = field(default_factory=list)
-    #: An error that an order met after its intent was recorded: it ends the tick once the order is recorded.
-    failure: TradeBotError | None = None
+    #: Stops and take profits that rest at the exchange, as far as it has told.
+    resting: list[LiveOrder] = field(default_factory=list)
+    #: What happened at the exchange since the last tick and is not in the memory yet.
+    events: list[Event] = field(default_factory=list)
+    #: What a reconciliation found; None where there was none in this tick.
+    differences: list[Difference] | None = None
+    #: Whether books and exchange may differ, which blocks entries.
+    is_frozen: bool = False
+    #: What the exchange holds where that is less than the books: no more can be protected or sold.
+    held_at_most: Decimal | None = None
+    #: An error that ends the tick once what it did is recorded and its position protected.
+    failure: Exception | None = None
     #: What the user is told.
     messages: list[str] = field(default_factory=list)
     #: Of a bot without a key: what it remembers, and its trades of this tick with their numbers.
@@ -122,6 +149,55 @@ class Tick:
     def rules(self) -> SymbolRules:
         """The symbol's filters."""
         return self.market.symbol_rules(self.parameters.symbol)
+
+    @property
+    def exchange_view(self) -> ExchangeView:
+        """What the exchange shows of the symbol; it is asked once, and its silence is remembered too."""
+        if isinstance(self._exchange_view, ExchangeUnavailableError):
+            raise self._exchange_view
+        return self._exchange_view
+
+    @cached_property
+    def _exchange_view(self) -> ExchangeView | ExchangeUnavailableError:
+        try:
+            return view_exchange(self.account, self.parameters.symbol, is_futures=self.parameters.is_futures)
+        except ExchangeUnavailableError as error:
+            return error
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take back what was noted for the record where the memory did not come to hold it."""
+        noted: tuple[list[Any], ...] = (self.unrecorded, self.unrecorded_funding, self.outbox)
+        before = [len(one) for one in noted]
+        try:
+            yield
+        except BaseException:
+            for one, length in zip(noted, before, strict=True):
+                del one[length:]
+            raise
+
+    @property
+    def exit_is_in_doubt(self) -> bool:
+        """Whether an exit was sent of which nobody knows the end."""
+        return any(order.leg is Leg.EXIT for order in self.in_doubt)
+
+    def rest(self, order: LiveOrder) -> None:
+        """Note that a stop or take profit rests."""
+        self.unrest(order)
+        self.resting.append(order)
+
+    def unrest(self, order: LiveOrder) -> None:
+        """Note that it does not any more."""
+        self.resting = [one for one in self.resting if one.id != order.id]
+
+    def doubt(self, order: LiveOrder) -> None:
+        """Note that nobody knows the end of an order."""
+        self.undoubt(order)
+        self.in_doubt.append(order)
+
+    def undoubt(self, order: LiveOrder) -> None:
+        """Note that the exchange has told."""
+        self.in_doubt = [one for one in self.in_doubt if one.id != order.id]
 
     def remember(self, memory: BotMemory) -> None:
         """Carry `memory` on and see to it that it is stored."""

@@ -1,27 +1,26 @@
-"""From memory and market to decisions, by the engine alone; and what a fill or its absence does to the memory."""
+"""From memory, market and what happened at the exchange to decisions, by the engine alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
 from tradebot.domain.money import ZERO as _ZERO
-from tradebot.domain.order import Leg, Side
-from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
-from tradebot.engine.decision import EntryDecision
 from tradebot.engine.memory import BotMemory
 from tradebot.engine.paper import is_paper
-from tradebot.services.run_bot.market_view import has_new_candle, new_candles, warm_up_candles
+from tradebot.errors import ExchangeUnavailableError
+from tradebot.services.run_bot.market_view import has_new_candle, new_candles, stale_data, warm_up_candles
+from tradebot.services.run_bot.protect import resting_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
-    from tradebot.domain.order import Execution
+    from tradebot.domain.candle import Candle
     from tradebot.engine.decision import Decision
-    from tradebot.repositories.orders import LiveOrder
     from tradebot.services.run_bot.context import Tick
 
 
@@ -73,55 +72,42 @@ def decide(tick: Tick) -> Decision | None:
     """Feed what is new and return the decision; None where nothing can have changed."""
     memory = tick.memory
     assert memory is not None
-    is_idle = memory.position is None and memory.pending_entry is None and not has_new_candle(tick)
-    if is_idle:
+    is_quiet = memory.position is None and memory.pending_entry is None and not tick.events
+    if is_quiet and not has_new_candle(tick):
         tick.status = engine.status(memory, tick.parameters)
         return None
-    candles = new_candles(tick)
-    if memory.position is not None:
-        tick.price = tick.market.price(tick.parameters.symbol)
-    decision = engine.observe(
-        memory,
-        tick.parameters,
-        tick.rules,
-        candles,
-        price_now=tick.price,
-        tick_at=tick.tick_at,
-        market_now=tick.market_now,
-    )
+    candles, price = _market_now(tick)
+    with tick.all_or_nothing():
+        decision = engine.observe(
+            memory,
+            tick.parameters,
+            tick.rules,
+            candles,
+            events=tick.events,
+            resting=resting_levels(tick),
+            price_now=price,
+            tick_at=tick.tick_at,
+            market_now=tick.market_now,
+        )
+    tick.events.clear()
     tick.remember(decision.memory)
-    tick.price = tick.price or decision.memory.last_close
+    tick.price = price or decision.memory.last_close
     tick.status = decision.status
     tick.messages += [note.message for note in decision.notes]
+    tick.messages += stale_data(tick)
     return decision
 
 
-def apply_execution(
-    tick: Tick, order: LiveOrder, execution: Execution, commission_prices: dict[str, Decimal]
-) -> Decimal | None:
-    """Book an order's fills in the memory; return what an exit realised, None for an entry."""
-    memory = tick.memory
-    assert memory is not None
-    if order.leg is Leg.ENTRY:
-        entry = entry_of(order)
-        tick.remember(
-            engine.apply_entry(
-                memory, tick.parameters, tick.rules, entry, execution, commission_prices=commission_prices
-            )
-        )
-        return None
-    memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=commission_prices)
-    tick.remember(memory)
-    return realized
-
-
-def entry_of(order: LiveOrder) -> EntryDecision:
-    """Return the decision that an entry on record was made for. Its key names the deciding candle's close."""
-    close_at = datetime.strptime(order.decision_key.split(":")[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return EntryDecision(
-        decision_key=order.decision_key,
-        side=order.side,
-        position_side=PositionSide.LONG if order.side is Side.BUY else PositionSide.SHORT,
-        close_at=close_at,
-        close=_ZERO,  # its size is decided already
-    )
+def _market_now(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
+    """Return the new candles and, for a position, the price. Missing data opens nothing and keeps nothing in."""
+    assert tick.memory is not None
+    try:
+        candles = new_candles(tick)
+        is_holding = tick.memory.position is not None or bool(tick.events)
+        return candles, tick.market.price(tick.parameters.symbol) if is_holding else None
+    except ExchangeUnavailableError as error:
+        if tick.memory.position is None and not tick.events:
+            raise
+        tick.is_frozen = True
+        tick.messages.append(f"The market's data could not be read: {error.message}")
+        return (), None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.timeframe import Timeframe
+from tradebot.observability import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,19 @@ def new_candles(tick: Tick) -> Sequence[Candle]:
     newest = timeframe.last_closed(tick.market_now)
     start_at = newest if fed is None else timeframe.close_of(fed)
     return tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
+
+
+def stale_data(tick: Tick) -> list[str]:
+    """Say so where the newest closed candle is missing: it is older than one and a half of its intervals."""
+    last = None if tick.memory is None else tick.memory.last_close_at
+    if last is None:
+        return []
+    timeframe = tick.parameters.timeframe
+    next_close = timeframe.close_of(last)
+    if tick.market_now - next_close <= (next_close - last) / 2:
+        return []
+    count("StaleData")
+    return [f"The exchange shows no candle of {tick.parameters.symbol} after {last:%Y-%m-%d %H:%M} UTC. Is it halted?"]
 
 
 def candles_to_open(tick: Tick, fed: datetime | None) -> tuple[list[Candle], Candle | None]:

@@ -4,58 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.domain.money import ZERO, canonical
+from tradebot.domain.money import ZERO
 from tradebot.domain.order import Leg
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import drop_entry
-from tradebot.errors import LeaseLostError
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
-from tradebot.services.run_bot.place_order import place_order
+from tradebot.services.run_bot.leave import leave
+from tradebot.services.run_bot.place_order import Draft, place
 
 if TYPE_CHECKING:
-    from tradebot.engine.decision import Decision, EntryDecision, ExitDecision
+    from decimal import Decimal
+
+    from tradebot.engine.decision import Decision, EntryDecision
     from tradebot.services.run_bot.context import Tick
 
 
 def act(tick: Tick, decision: Decision) -> None:
-    """Send what was decided, as far as nothing in doubt forbids it."""
-    try:
-        if decision.exit is not None:
-            _leave(tick, decision.exit)
-        if decision.entry is not None and tick.failure is None:
-            _enter(tick, decision.entry)
-    except LeaseLostError as error:
-        tick.messages.append(error.message)
-
-
-def _leave(tick: Tick, decision: ExitDecision) -> None:
-    # On spot a second sale could sell another's coins; on futures it can only reduce. The same decision is never
-    # sent again before it is known what became of it.
-    if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
-        return
-    if not decision.reduce_only:
-        tick.account.synchronise_clock()
-        free = tick.account.free_balances().get(tick.rules.base_asset, ZERO)
-        decision = decision.capped(free, tick.rules)
-    if decision.quantity < tick.rules.min_qty:
-        tick.messages.append(
-            f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are free "
-            "at the exchange. Were they sold or locked by another order?"
-        )
-        return
-    place_order(tick, decision, Leg.EXIT, decision.quantity)
+    """Send what was decided, as far as nothing in doubt forbids it. Raise LeaseLostError where it may not be sent."""
+    if decision.exit is not None:
+        leave(tick, decision.exit)
+    if decision.entry is not None and tick.failure is None:
+        _enter(tick, decision.entry)
 
 
 def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
-    if tick.in_doubt or memory.position is not None:
+    if tick.in_doubt or tick.resting or tick.is_frozen or memory.position is not None:
         return
     account = tick.account
     account.synchronise_clock()
     free = account.free_balances().get(tick.rules.quote_asset, ZERO)
-    size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free)
+    cap = _notional_cap(tick) if tick.parameters.is_futures else None
+    size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free, notional_cap=cap)
     if not isinstance(size, EntrySize):
         tick.messages.append(size.message)
         tick.remember(drop_entry(memory))
@@ -63,7 +45,11 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     if tick.parameters.is_futures:
         _prepare(tick)
     measure_milliseconds("EntryDelay", (tick.market_now - decision.close_at).total_seconds() * 1000)
-    place_order(tick, decision, Leg.ENTRY, size.quantity)
+    sent = place(tick, Draft(decision.decision_key, Leg.ENTRY, decision.side, size.quantity, decision.reason))
+    if sent.refusal is not None:
+        tick.messages.append(f"The entry order was not accepted: {sent.refusal.message}")
+        if tick.memory is not None:
+            tick.remember(drop_entry(tick.memory))
 
 
 def _prepare(tick: Tick) -> None:
@@ -71,3 +57,9 @@ def _prepare(tick: Tick) -> None:
         is_prepared = has_entered_since_start(session, tick.claim)
     if not is_prepared:
         tick.account.prepare_symbol(tick.parameters.symbol, tick.parameters.leverage)
+
+
+def _notional_cap(tick: Tick) -> Decimal:
+    """Return the largest position that the exchange allows at the bot's leverage."""
+    brackets = tick.account.leverage_brackets(tick.parameters.symbol)
+    return max((one.notional_cap for one in brackets if one.max_leverage >= tick.parameters.leverage), default=ZERO)

@@ -5,37 +5,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
-from tradebot.domain.order import OrderStatus
 from tradebot.engine.tick import unrealized_pnl
 from tradebot.errors import LeaseLostError
+from tradebot.repositories.findings import keep_findings
+from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
-from tradebot.repositories.orders import insert_fills, insert_trade, settle_order
+from tradebot.repositories.orders import add_to_trade, insert_fills, settle_order
+from tradebot.repositories.outbox import add_events
 from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.order import OrderStatus
     from tradebot.services.run_bot.context import Outcome, Tick
     from tradebot.services.run_bot.ending import Ending
 
 
-def record_outcomes(session: Session, tick: Tick) -> None:
-    """Write what became of the orders that are not recorded yet. The caller clears them once it has committed."""
+def record(session: Session, tick: Tick) -> None:
+    """Write what is not recorded yet: orders, fills, trades, funding, messages. `clear_recorded` after the commit."""
     for outcome in tick.unrecorded:
-        order, venue, execution = outcome.order, outcome.venue, outcome.execution
-        settle_order(
-            session,
-            tick.claim,
-            order.id,
-            status=_moved(order.status, outcome.status),
-            venue_order_id=None if venue is None else str(venue.order_id),
-            executed_qty=None if execution is None else execution.quantity,
-            avg_price=None if execution is None else execution.average_price,
-            last_error=outcome.last_error,
-        )
-        if execution is not None:
-            insert_fills(session, _fill_rows(tick, outcome))
-            insert_trade(session, _trade_row(tick, outcome))
+        _record_outcome(session, tick, outcome)
+    insert_funding(session, _funding_rows(tick))
+    add_events(session, tick.claim.user_id, tick.outbox)
+
+
+def clear_recorded(tick: Tick) -> None:
+    """Forget what has been committed."""
+    tick.unrecorded.clear()
+    tick.unrecorded_funding.clear()
+    tick.outbox.clear()
+
+
+def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
+    order, execution = outcome.order, outcome.execution
+    after = order if execution is None else order.executed(execution)
+    settle_order(
+        session,
+        tick.claim,
+        order.id,
+        status=_moved(order.status, outcome.status),
+        venue_order_id=outcome.venue_order_id,
+        executed_qty=None if execution is None else after.executed_qty,
+        avg_price=None if execution is None else after.avg_price,
+        last_error=outcome.last_error,
+    )
+    if execution is not None:
+        insert_fills(session, _fill_rows(tick, outcome))
+        add_to_trade(session, _trade_row(tick, outcome))
 
 
 def finish(tick: Tick, ending: Ending) -> None:
@@ -44,41 +61,42 @@ def finish(tick: Tick, ending: Ending) -> None:
     with tick.open_session(claim.user_id) as session:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)
-        record_outcomes(session, tick)
+        record(session, tick)
         record_paper_trades(session, tick)
+        columns = {"last_run_at": tick.tick_at, **_changed_columns(tick)}
+        if tick.differences is not None:
+            columns["reconciled_at"] = tick.tick_at
+            if tick.differences or claim.open_findings:
+                keep_findings(session, claim, tick.differences)
         released = release_bot(
             session,
             claim,
-            {"last_run_at": tick.tick_at, **_state_columns(tick)},
+            columns,
             status=ending.status,
             next_run_at=ending.next_run_at,
             last_error_message=ending.message,
         )
         if not released:
             raise LeaseLostError("The lease was lost before the tick could be recorded; the next one recovers it.")
-    tick.unrecorded.clear()
+        tick.step("finish.commit")
+    tick.step("finish.committed")
+    clear_recorded(tick)
 
 
-def memory_columns(tick: Tick) -> dict[str, Any]:
-    """Return what the next tick needs of this one's memory, for the intent's transaction."""
-    if tick.paper is not None:
-        return {
-            "strategy_state": tick.paper.to_json(),
-            "last_closed_candle_at": tick.paper.state.memory.last_open_at,
-        }
-    memory = tick.memory
-    assert memory is not None
-    return {"strategy_state": memory.to_json(), "last_closed_candle_at": memory.last_open_at}
+def _changed_columns(tick: Tick) -> dict[str, Any]:
+    return state_columns(tick) if tick.is_changed else {}
 
 
-def _state_columns(tick: Tick) -> dict[str, Any]:
-    """Return the columns that follow from the memory; none where nothing changed."""
+def state_columns(tick: Tick) -> dict[str, Any]:
+    """Return the columns that follow from what the bot remembers; none where it has no memory yet."""
     memory, price = tick.memory, tick.price
-    if memory is None or not tick.is_changed:
+    if memory is None:
         return {}
+    stored = memory if tick.paper is None else tick.paper.state.memory
     position = memory.position
     columns: dict[str, Any] = {
-        **memory_columns(tick),
+        "strategy_state": memory.to_json() if tick.paper is None else tick.paper.to_json(),
+        "last_closed_candle_at": stored.last_open_at,
         "in_position": position is not None,
         "daily_pnl": memory.daily_pnl,
         "daily_trades_count": memory.trades_today,
@@ -97,14 +115,27 @@ def _state_columns(tick: Tick) -> dict[str, Any]:
 
 
 def _moved(before: OrderStatus, after: OrderStatus) -> OrderStatus:
-    """Hold every move to the table. What was sent and is proved absent was unknown in between."""
-    if before is OrderStatus.SENDING and after is OrderStatus.ABSENT:
-        before = before.moved_to(OrderStatus.UNKNOWN)
+    """Hold every move to the table."""
     return before.moved_to(after)
 
 
 def _venue(tick: Tick) -> str:
     return f"{tick.claim.key_environment}-{tick.parameters.market_type.value}"
+
+
+def _funding_rows(tick: Tick) -> list[dict[str, Any]]:
+    return [
+        {
+            "user_id": tick.claim.user_id,
+            "bot_config_id": tick.claim.bot_config_id,
+            "transaction_id": payment.transaction_id,
+            "symbol": payment.symbol,
+            "amount": payment.amount,
+            "asset": payment.asset,
+            "paid_at": payment.paid_at,
+        }
+        for payment in tick.unrecorded_funding
+    ]
 
 
 def _fill_rows(tick: Tick, outcome: Outcome) -> list[dict[str, Any]]:
@@ -130,8 +161,7 @@ def _fill_rows(tick: Tick, outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _trade_row(tick: Tick, outcome: Outcome) -> dict[str, Any]:
-    order, venue, execution = outcome.order, outcome.venue, outcome.execution
-    assert venue is not None
+    order, execution = outcome.order, outcome.execution
     assert execution is not None
     assert outcome.commission is not None
     amount, asset = outcome.commission
@@ -139,7 +169,7 @@ def _trade_row(tick: Tick, outcome: Outcome) -> dict[str, Any]:
         "bot_config_id": tick.claim.bot_config_id,
         "user_id": tick.claim.user_id,
         "order_id": order.id,
-        "binance_order_id": f"{_venue(tick)}:{order.symbol}:{venue.order_id}",
+        "binance_order_id": f"{_venue(tick)}:{order.symbol}:{outcome.venue_order_id}",
         "symbol": order.symbol,
         "market_type": tick.parameters.market_type,
         "side": order.side,

@@ -10,14 +10,19 @@ from tradebot.clock import market_clock
 from tradebot.errors import LeaseLostError, TradeBotError
 from tradebot.observability import bind, count, logger, measure_milliseconds
 from tradebot.repositories.leases import claim_bot
+from tradebot.services.run_bot.book import book_events
 from tradebot.services.run_bot.context import Tick
 from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, load_memory, start
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
+from tradebot.services.run_bot.funding import read_funding
 from tradebot.services.run_bot.gates import require_key, wants_to_trade
 from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
+from tradebot.services.run_bot.protect import is_protected, protect
+from tradebot.services.run_bot.reconcile import reconcile
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
+from tradebot.services.run_bot.steps import no_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
     from tradebot.clock import MarketClockMode
     from tradebot.services.run_bot.context import Exchanges
+    from tradebot.services.run_bot.steps import Step
     from tradebot.services.user_sessions import OpenSession
 
 
@@ -52,6 +58,8 @@ class RunBot:
     exchanges: Exchanges
     clock_mode: MarketClockMode
     statements: Counter
+    step: Step = no_step
+    sleep: Callable[[float], None] = time.sleep
 
     def __call__(
         self, *, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
@@ -70,6 +78,7 @@ class RunBot:
         )
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
+        measure_milliseconds("TickAge", self._age_ms(tick_at))
         count("TicksBusy" if outcome == "busy" else "TicksDone")
         _count_orders(actions)
         logger().info(
@@ -83,11 +92,17 @@ class RunBot:
         )
         return report
 
+    def _age_ms(self, tick_at: datetime) -> float:
+        """Return how long after its minute the tick was done."""
+        return (market_clock(self.clock_mode, tick_at).market_now() - tick_at).total_seconds() * 1000
+
     def _run(
         self, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
     ) -> tuple[str, list[str]]:
         with self.open_session(user_id) as session:
             claim = claim_bot(session, user_id, bot_config_id, tick_at)
+            self.step("claim.commit")
+        self.step("claim.committed")
         if claim is None:
             return "busy", []
         tick = Tick(
@@ -97,6 +112,8 @@ class RunBot:
             self.exchanges,
             self.open_session,
             remaining_ms,
+            self.step,
+            self.sleep,
         )
         defect: Exception | None = None
         try:
@@ -137,12 +154,38 @@ def _trade(tick: Tick) -> None:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
-    if not wants_to_trade(tick.claim):
-        return
+    if tick.parameters.is_futures:
+        read_funding(tick)
+    try:
+        if wants_to_trade(tick.claim):
+            _decide_and_act(tick)
+    except LeaseLostError as error:
+        tick.messages.append(error.message)
+    except Exception as error:  # noqa: BLE001  whatever it is, a position is not left without its stop for it
+        tick.failure = tick.failure or error
+    book_events(tick)
+    _leave_protected(tick)
+    if tick.failure is not None:
+        raise tick.failure
+
+
+def _decide_and_act(tick: Tick) -> None:
+    reconcile(tick)
     if is_starting(tick):
+        book_events(tick)
         start(tick)
     decision = decide(tick)
     if decision is not None:
         act(tick, decision)
-    if tick.failure is not None:
-        raise tick.failure
+
+
+def _leave_protected(tick: Tick) -> None:
+    """Let no position be without its stop at the end, and no stop without a position."""
+    try:
+        protect(tick)
+    except LeaseLostError as error:
+        tick.messages.append(error.message)
+    if not is_protected(tick):
+        count("UnprotectedPositions")
+        logger().error("a position has no stop", actions=tick.actions)
+        tick.messages.append("The position has no stop at the exchange; the next tick tries again.")

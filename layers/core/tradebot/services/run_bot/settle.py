@@ -1,60 +1,125 @@
-"""From what the exchange says of an order to an outcome: fills by trade id, booked into the memory once."""
+"""From what the exchange says of an order to a settlement: new fills by trade id, read whole or not at all."""
 
 from __future__ import annotations
 
-import time
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tradebot.domain.money import ZERO, exact
 from tradebot.domain.order import Execution, OrderStatus
-from tradebot.engine.tick import third_assets, unrealized_pnl
+from tradebot.engine.tick import third_assets
 from tradebot.errors import ExchangeError
-from tradebot.services.run_bot.context import Outcome
-from tradebot.services.run_bot.decide import apply_execution
+from tradebot.exchange.protocol import StopStatus
+from tradebot.repositories.orders import find_trade_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
     from tradebot.domain.order import Fill
-    from tradebot.exchange.protocol import VenueOrder
+    from tradebot.exchange.protocol import VenueOrder, VenueStop
     from tradebot.repositories.orders import LiveOrder
     from tradebot.services.run_bot.context import Tick
 
 #: Binance's reads lag behind its matching engine: how often and how far apart an order's trades are asked for.
 FILL_READS = 4
 FILL_READ_PAUSE_SECONDS = 0.25
-_ONE = Decimal(1)
+_STOP_ENDS = {
+    StopStatus.CANCELED: OrderStatus.CANCELED,
+    StopStatus.EXPIRED: OrderStatus.EXPIRED,
+    StopStatus.REJECTED: OrderStatus.REJECTED,
+}
 
 
-def settled(tick: Tick, order: LiveOrder, venue: VenueOrder) -> Outcome:
-    """Return the outcome of an order that the exchange has, and book its fills once it can change no more."""
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the exchange says of an order. What it executed is not in the memory yet."""
+
+    order: LiveOrder
+    status: OrderStatus
+    venue_order_id: str | None = None
+    #: Executions that were not recorded before.
+    fills: tuple[Fill, ...] = ()
+    #: In quote, of each third asset (BNB) that a commission was paid in.
+    commission_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    last_error: str | None = None
+
+    @property
+    def settled_order(self) -> LiveOrder:
+        """The order as it stands after this."""
+        order = replace(self.order, status=self.status, venue_order_id=self.venue_order_id or self.order.venue_order_id)
+        return order.executed(Execution.from_fills(self.fills)) if self.fills else order
+
+
+def settlement_of(tick: Tick, order: LiveOrder, venue: VenueOrder) -> Settlement:
+    """Return what an order has come to that the exchange has. A stop or take profit that is live rests."""
+    venue_order_id = str(venue.order_id)
+    if venue.executed_quantity < order.executed_qty:
+        return doubtful(tick, order, "the exchange shows less of it executed than before")
+    if venue.status is OrderStatus.FILLED and venue.executed_quantity == 0:
+        return doubtful(tick, order, "the order is FILLED at the exchange, with nothing executed")
+    settlement = Settlement(order, venue.status, venue_order_id)
+    if venue.executed_quantity > order.executed_qty:
+        read = _with_new_fills(tick, settlement, venue)
+        if isinstance(read, str):
+            return doubtful(tick, order, read, venue_order_id=venue_order_id)
+        settlement = read
+    if venue.status.is_live and not order.leg.is_protection:
+        reason = f"the order is {venue.status} at the exchange"
+        in_doubt = doubtful(tick, order, reason, venue_order_id=venue_order_id, status=venue.status)
+        return replace(in_doubt, fills=settlement.fills, commission_prices=settlement.commission_prices)
+    tick.undoubt(order)
     if venue.status.is_live:
-        return doubtful(tick, order, f"the order is {venue.status} at the exchange", venue=venue, status=venue.status)
-    if venue.executed_quantity == 0:
-        if venue.status is not OrderStatus.FILLED:
-            tick.messages.append(f"The {order.leg.value} order was {venue.status} by the exchange.")
-            return Outcome(order, venue.status, venue)
-        return doubtful(tick, order, "the order is FILLED at the exchange, with nothing executed", venue=venue)
+        tick.rest(settlement.settled_order)
+        return settlement
+    tick.unrest(order)
+    if not settlement.fills and not order.leg.is_protection:
+        tick.messages.append(f"The {order.leg.label} order was {venue.status} by the exchange.")
+    return settlement
+
+
+def _with_new_fills(tick: Tick, settlement: Settlement, venue: VenueOrder) -> Settlement | str:
+    """Add what was executed since it was recorded; or say why that cannot be known yet."""
+    order = settlement.order
     try:
-        fills = _all_fills(tick, venue)
+        fills = None if order.executed_qty else venue.fills
         if fills is None:
-            return doubtful(tick, order, "the order's trades are not visible yet", venue=venue)
-        execution = Execution.from_fills(fills)
-        prices = _commission_prices(tick, execution)
+            fills = _new_fills(tick, order, venue.order_id, venue.executed_quantity)
+        if fills is None:
+            return "the order's trades are not visible yet"
+        return replace(settlement, fills=fills, commission_prices=_commission_prices(tick, fills))
     except ExchangeError as error:
-        return doubtful(tick, order, f"the order's trades could not be read: {error.message}", venue=venue)
-    realized = apply_execution(tick, order, execution, prices)
-    price = execution.average_price
-    assert tick.memory is not None
-    return Outcome(
-        order,
-        venue.status,
-        venue,
-        fills=fills,
-        execution=execution,
-        realized_pnl=realized,
-        unrealized_pnl=unrealized_pnl(tick.memory, tick.rules, price),
-        commission=_commission(tick, execution, prices),
-    )
+        return f"the order's trades could not be read: {error.message}"
+
+
+def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlement:
+    """Return what a futures stop has come to: it rests, it ended, or it became a market order with fills of its own."""
+    if stop.status is StopStatus.NEW:
+        settlement = Settlement(order, OrderStatus.NEW, str(stop.algo_id))
+        tick.undoubt(order)
+        tick.rest(settlement.settled_order)
+        return settlement
+    if stop.status in _STOP_ENDS:
+        tick.undoubt(order)
+        tick.unrest(order)
+        return Settlement(order, _STOP_ENDS[stop.status], str(stop.algo_id))
+    if stop.order_id is None:
+        return doubtful(tick, order, "the stop is triggering at the exchange")
+    venue_order_id = str(stop.order_id)
+    try:
+        fills = _new_fills(tick, order, stop.order_id, stop.quantity)
+        if fills is None and stop.status is StopStatus.FINISHED and _is_flat(tick):
+            # It only reduces: less was left of the position than it stood for.
+            fills = tick.account.order_fills(order.symbol, stop.order_id) or None
+        if fills is None:
+            return doubtful(tick, order, "the stop's trades are not visible yet", venue_order_id=venue_order_id)
+        prices = _commission_prices(tick, fills)
+    except ExchangeError as error:
+        reason = f"the stop's trades could not be read: {error.message}"
+        return doubtful(tick, order, reason, venue_order_id=venue_order_id)
+    tick.undoubt(order)
+    tick.unrest(order)
+    return Settlement(order, OrderStatus.FILLED, venue_order_id, fills, prices)
 
 
 def doubtful(
@@ -62,47 +127,43 @@ def doubtful(
     order: LiveOrder,
     reason: str,
     *,
-    venue: VenueOrder | None = None,
+    venue_order_id: str | None = None,
     status: OrderStatus = OrderStatus.UNKNOWN,
-) -> Outcome:
-    """Return the outcome of an order that the next tick has to ask for. It blocks entries until then.
+) -> Settlement:
+    """Return the settlement of an order that the next tick has to ask for. It blocks entries until then.
 
     What was seen at the exchange once does not become unknown again, nor less executed: reads lag behind each other.
     """
-    tick.in_doubt.append(order)
+    tick.doubt(order)
     status = status if order.status.may_become(status) else order.status
-    tick.messages.append(f"It is not known yet what became of the {order.leg.value} order: {reason}.")
-    return Outcome(order, status, venue, last_error=reason)
+    tick.messages.append(f"It is not known yet what became of the {order.leg.label} order: {reason}.")
+    return Settlement(order, status, venue_order_id, last_error=reason)
 
 
-def _all_fills(tick: Tick, venue: VenueOrder) -> tuple[Fill, ...] | None:
-    """Return fills that add up to what was executed; None where the exchange does not show them all yet."""
-    if venue.fills is not None:
-        return venue.fills
+def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Decimal) -> tuple[Fill, ...] | None:
+    """Return the fills that are not recorded; None where the exchange does not show all that was executed yet."""
     for read in range(FILL_READS):
         if read:
-            time.sleep(FILL_READ_PAUSE_SECONDS)
-        fills = tick.account.order_fills(venue.symbol, venue.order_id)
+            tick.sleep(FILL_READ_PAUSE_SECONDS)
+        fills = tick.account.order_fills(order.symbol, venue_order_id)
         with exact():
-            if sum((fill.quantity for fill in fills), ZERO) == venue.executed_quantity:
-                return fills
-    return None
+            if sum((fill.quantity for fill in fills), ZERO) == executed:
+                break
+    else:
+        return None
+    if not order.executed_qty:
+        return fills
+    with tick.open_session(tick.claim.user_id) as session:
+        known = find_trade_ids(session, tick.claim.user_id, order.id)
+    known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
+    return tuple(fill for fill in fills if fill.trade_id not in known)
 
 
-def _commission_prices(tick: Tick, execution: Execution) -> dict[str, Decimal]:
-    """Return the price in quote of each third asset (BNB) that a commission was paid in."""
+def _is_flat(tick: Tick) -> bool:
+    return not tick.account.position(tick.parameters.symbol).quantity
+
+
+def _commission_prices(tick: Tick, fills: tuple[Fill, ...]) -> dict[str, Decimal]:
     quote = tick.rules.quote_asset
-    return {asset: tick.market.price(f"{asset}{quote}") for asset in third_assets(execution, tick.rules)}
-
-
-def _commission(tick: Tick, execution: Execution, prices: dict[str, Decimal]) -> tuple[Decimal, str]:
-    """Return the commission for the trade's one pair of columns: in its asset, or in quote where several were paid."""
-    if len(execution.commissions) == 1:
-        asset, amount = execution.commissions[0]
-        return amount, asset
-    rules = tick.rules
-    known = {**prices, rules.quote_asset: _ONE, rules.base_asset: execution.average_price}
-    with exact():
-        return sum(
-            (amount * known[asset] for asset, amount in execution.commissions if amount), ZERO
-        ), rules.quote_asset
+    assets = third_assets(Execution.from_fills(fills), tick.rules)
+    return {asset: tick.market.price(f"{asset}{quote}") for asset in assets}

@@ -1,0 +1,148 @@
+"""Settlements into the memory, each fill once, and out of it what is recorded of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tradebot.domain.message import MessageKind
+from tradebot.domain.money import ZERO, canonical, exact
+from tradebot.domain.order import Execution, Leg
+from tradebot.domain.position import PositionSide
+from tradebot.engine import tick as engine
+from tradebot.engine.candle_step import roll_day
+from tradebot.engine.decision import EntryDecision
+from tradebot.models import FindingKind
+from tradebot.repositories.findings import Difference
+from tradebot.repositories.outbox import Message
+from tradebot.services.run_bot.context import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradebot.engine.memory import BotMemory
+    from tradebot.repositories.orders import LiveOrder
+    from tradebot.services.run_bot.context import Tick
+    from tradebot.services.run_bot.settle import Settlement
+
+_ONE = Decimal(1)
+
+
+def book_now(tick: Tick, settlement: Settlement) -> None:
+    """Book what has just happened."""
+    assert tick.memory is not None
+    tick.remember(_book(tick, settlement, tick.memory))
+
+
+def book_in_order(tick: Tick, settlement: Settlement) -> None:
+    """Keep what happened since the last tick, so that it goes in between the candles at its time."""
+    if settlement.fills:
+        at = max(fill.executed_at for fill in settlement.fills)
+        tick.events.append(engine.Event(at, partial(_book, tick, settlement)))
+    else:
+        tick.unrecorded.append(_outcome(settlement))
+
+
+def book_events(tick: Tick) -> None:
+    """Book all that waits, where no candle is taken in between."""
+    for event in sorted(tick.events, key=lambda event: event.at):
+        assert tick.memory is not None
+        with tick.all_or_nothing():
+            memory = event.book(roll_day(tick.memory, tick.rules, event.at.date()))
+        tick.remember(memory)
+        tick.events.remove(event)
+
+
+def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
+    if not settlement.fills:
+        tick.unrecorded.append(_outcome(settlement))
+        return memory
+    order, prices = settlement.order, settlement.commission_prices
+    execution = Execution.from_fills(settlement.fills)
+    realized: Decimal | None = None
+    if order.leg is Leg.ENTRY:
+        memory = engine.apply_entry(
+            memory, tick.parameters, tick.rules, entry_of(order), execution, commission_prices=prices
+        )
+    elif memory.position is None or execution.quantity > memory.position.quantity:
+        # It is not dropped: the fill is recorded, and books and exchange have to be looked at by a person.
+        realized = ZERO
+        _alarm(tick, order, execution)
+    else:
+        memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=prices)
+    if order.leg is Leg.STOP:
+        tick.outbox.append(_stop_fired(tick, order, execution))
+    unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
+    commission = _commission(tick, execution, prices)
+    tick.unrecorded.append(_outcome(settlement, execution, realized, unrealized, commission))
+    return memory
+
+
+def entry_of(order: LiveOrder) -> EntryDecision:
+    """Return the decision that an entry on record was made for. Its key names the deciding candle's close."""
+    close_at = datetime.strptime(order.decision_key.split(":")[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return EntryDecision(
+        decision_key=order.decision_key,
+        side=order.side,
+        position_side=PositionSide.LONG if order.side.value == "BUY" else PositionSide.SHORT,
+        close_at=close_at,
+        close=ZERO,  # its size is decided already
+    )
+
+
+def _outcome(
+    settlement: Settlement,
+    execution: Execution | None = None,
+    realized: Decimal | None = None,
+    unrealized: Decimal | None = None,
+    commission: tuple[Decimal, str] | None = None,
+) -> Outcome:
+    return Outcome(
+        settlement.order,
+        settlement.status,
+        settlement.venue_order_id,
+        settlement.fills,
+        execution,
+        settlement.last_error,
+        realized,
+        unrealized,
+        commission,
+    )
+
+
+def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
+    text = (
+        f"The {order.leg.label} order {order.client_order_id} executed {canonical(execution.quantity)}, "
+        "which is more than the bot held."
+    )
+    tick.differences = [*(tick.differences or ()), Difference(FindingKind.POSITION_DIFFERS, text)]
+    tick.is_frozen = True
+    tick.messages.append(text)
+
+
+def _stop_fired(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
+    payload = {
+        "bot_config_id": tick.claim.bot_config_id,
+        "bot": tick.claim.config.name,
+        "symbol": order.symbol,
+        "reason": order.reason.value,
+        "quantity": canonical(execution.quantity),
+        "price": canonical(execution.average_price),
+        "at": execution.executed_at.isoformat(),
+    }
+    return Message(MessageKind.STOP_FIRED, f"stop:{order.id}", payload)
+
+
+def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:
+    """Return the commission for the trade's one pair of columns: in its asset, or in quote where several were paid."""
+    if len(execution.commissions) == 1:
+        asset, amount = execution.commissions[0]
+        return amount, asset
+    rules = tick.rules
+    known = {**prices, rules.quote_asset: _ONE, rules.base_asset: execution.average_price}
+    with exact():
+        return sum(
+            (amount * known[asset] for asset, amount in execution.commissions if amount), ZERO
+        ), rules.quote_asset

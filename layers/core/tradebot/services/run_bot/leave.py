@@ -1,0 +1,58 @@
+"""Leaves a position at the market: on spot what rests goes first, on futures the order only reduces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradebot.domain.money import ZERO, canonical, exact
+from tradebot.domain.order import Leg
+from tradebot.engine import tick as engine
+from tradebot.services.run_bot.place_order import Draft, place
+from tradebot.services.run_bot.withdraw import locked_coins, withdraw
+
+if TYPE_CHECKING:
+    from tradebot.engine.decision import ExitDecision
+    from tradebot.services.run_bot.context import Tick
+
+
+def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None:
+    """Send an exit, as far as nothing in doubt forbids it. `protects`: it stands for a stop that cannot rest."""
+    # On spot a second sale could sell another's coins; on futures it can only reduce. The same decision is never
+    # sent again before it is known what became of it.
+    if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
+        return
+    if not decision.reduce_only:
+        # Read before anything is cancelled: an answer that is missing then leaves the stop where it is.
+        tick.account.synchronise_clock()
+        with exact():
+            free = tick.account.free_balances().get(tick.rules.base_asset, ZERO) + locked_coins(tick)
+        if not withdraw(tick, tick.resting):
+            return
+        decision_now = _decision_now(tick)
+        if decision_now is None:
+            return  # what rested has executed first: that was the exit
+        decision = decision_now.capped(free, tick.rules)
+    if decision.quantity < tick.rules.min_qty:
+        tick.messages.append(
+            f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are free "
+            "at the exchange. Were they sold or locked by another order?"
+        )
+        return
+    draft = Draft(
+        decision.decision_key,
+        Leg.EXIT,
+        decision.side,
+        decision.quantity,
+        decision.reason,
+        reduce_only=decision.reduce_only,
+    )
+    sent = place(tick, draft, protects=protects)
+    if sent.refusal is not None:
+        tick.messages.append(f"The exit order was not accepted: {sent.refusal.message}")
+    if tick.memory is not None and tick.memory.position is None:
+        withdraw(tick, tick.resting)
+
+
+def _decision_now(tick: Tick) -> ExitDecision | None:
+    assert tick.memory is not None
+    return engine.decide_exit(tick.memory, tick.parameters, tick.rules)

@@ -1,0 +1,238 @@
+"""What rests at the exchange beside a position: its stop and its take profit, for what is held, at their levels now.
+
+On spot both are one order list, so that one sale ends the other; on futures a stop on the algo endpoint and a
+reduce-only limit order. Where the stop cannot rest, the position is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
+from tradebot.domain.order_id import protection_key
+from tradebot.engine import tick as engine
+from tradebot.errors import ExchangeAuthenticationError, ExchangeThrottledError, StopWouldTriggerError
+from tradebot.repositories.orders import count_attempts
+from tradebot.services.run_bot.book import book_now
+from tradebot.services.run_bot.leave import leave
+from tradebot.services.run_bot.place_order import MIN_REMAINING_MS, Draft, Sent, place
+from tradebot.services.run_bot.recover import QUIET_MS, look_up
+from tradebot.services.run_bot.withdraw import withdraw
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tradebot.domain.order import Side
+    from tradebot.repositories.orders import LiveOrder
+    from tradebot.services.run_bot.context import Tick
+
+#: What a wait for the quiet time has to leave: a query, its list, a new placement, the record.
+_LEFT_AFTER_QUIET_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What has to rest."""
+
+    key: str
+    side: Side
+    quantity: Decimal
+    stop_price: Decimal
+    reason: ExitReason
+    take_profit_price: Decimal
+
+    def is_stop(self, order: LiveOrder) -> bool:
+        """Whether an order is the stop that is wanted."""
+        return order.leg is Leg.STOP and (order.stop_price, order.left) == (self.stop_price, self.quantity)
+
+    def is_take_profit(self, order: LiveOrder) -> bool:
+        """Whether an order is the take profit that is wanted."""
+        return order.leg is Leg.TAKE_PROFIT and (order.price, order.left) == (self.take_profit_price, self.quantity)
+
+
+def resting_levels(tick: Tick) -> engine.Resting:
+    """Return the levels that the exchange acts on by itself."""
+    stop = next((order.stop_price for order in tick.resting if order.leg is Leg.STOP), None)
+    take_profit = next((order.price for order in tick.resting if order.leg is Leg.TAKE_PROFIT), None)
+    return engine.Resting(stop, take_profit)
+
+
+def is_protected(tick: Tick) -> bool:
+    """Whether a stop rests for all that is held, or what is held is on its way out."""
+    wanted = _wanted(tick)
+    if wanted is None or tick.exit_is_in_doubt:
+        return True
+    return any(wanted.is_stop(order) for order in tick.resting)
+
+
+def protect(tick: Tick) -> None:
+    """Bring what rests in line with the position; where its stop cannot rest, leave it.
+
+    Raise LeaseLostError where the lease is gone.
+    """
+    wanted = _wanted(tick)
+    if wanted is None:
+        withdraw(tick, tick.resting)
+    elif tick.exit_is_in_doubt or any(one.leg.is_protection for one in tick.in_doubt):
+        # An exit under way may have sold what another order would sell again; what was cancelled may still rest.
+        return
+    elif isinstance(tick.failure, ExchangeAuthenticationError | ExchangeThrottledError):
+        return  # nothing would be accepted
+    elif tick.parameters.is_futures:
+        _protect_futures(tick, wanted)
+    else:
+        _protect_spot(tick, wanted)
+
+
+def _wanted(tick: Tick) -> Protection | None:
+    position = None if tick.memory is None else tick.memory.position
+    if position is None:
+        return None
+    quantity = engine.exit_quantity(position, tick.rules)
+    if tick.held_at_most is not None:
+        quantity = min(quantity, tick.held_at_most)
+    if quantity < tick.rules.min_qty:
+        return None
+    stop_price, reason = position.stop
+    return Protection(
+        protection_key(position.entry_key, stop_price, quantity),
+        position.side.exit_side,
+        quantity,
+        stop_price,
+        reason,
+        position.take_profit_price,
+    )
+
+
+def _protect_spot(tick: Tick, wanted: Protection) -> None:
+    if _is_in_place_on_spot(tick, wanted):
+        return
+    if tick.resting:
+        # The coins are locked for what rests: it has to go first, and may execute before it does.
+        if withdraw(tick, tick.resting):
+            protect(tick)
+        return
+    stop = Draft(
+        wanted.key,
+        Leg.STOP,
+        wanted.side,
+        wanted.quantity,
+        wanted.reason,
+        OrderType.STOP_LOSS,
+        stop_price=wanted.stop_price,
+    )
+    take_profit = Draft(
+        wanted.key,
+        Leg.TAKE_PROFIT,
+        wanted.side,
+        wanted.quantity,
+        ExitReason.TAKE_PROFIT,
+        OrderType.LIMIT_MAKER,
+        price=wanted.take_profit_price,
+    )
+    sent = _place(tick, stop, take_profit)
+    if sent.refusal is not None and not isinstance(sent.refusal, StopWouldTriggerError):
+        # A take profit can be too far away for the exchange; the stop alone rests then, and ticks watch the other.
+        sent = _place(tick, stop)
+    if sent.refusal is not None:
+        _flatten(tick, wanted, sent.refusal.message)
+
+
+def _is_in_place_on_spot(tick: Tick, wanted: Protection) -> bool:
+    stops = [order for order in tick.resting if order.leg is Leg.STOP]
+    others = [order for order in tick.resting if order.leg is not Leg.STOP]
+    if len(stops) != 1 or not wanted.is_stop(stops[0]):
+        return False
+    is_alone = stops[0].list_client_order_id is None
+    return not others if is_alone else len(others) == 1 and wanted.is_take_profit(others[0])
+
+
+def _protect_futures(tick: Tick, wanted: Protection) -> None:
+    """The new stop first, then the old one goes; both only reduce, so that the two cannot sell more than is held."""
+    stops = [order for order in tick.resting if order.leg is Leg.STOP]
+    good = next((order for order in stops if wanted.is_stop(order)), None)
+    if good is None:
+        draft = Draft(
+            wanted.key,
+            Leg.STOP,
+            wanted.side,
+            wanted.quantity,
+            wanted.reason,
+            OrderType.STOP_MARKET,
+            reduce_only=True,
+            stop_price=wanted.stop_price,
+        )
+        sent = _place(tick, draft)
+        if sent.refusal is not None:
+            _flatten(tick, wanted, sent.refusal.message)
+            return
+        if not sent.rests:
+            return
+    withdraw(tick, [order for order in stops if order is not good])
+    if _wanted(tick) == wanted:
+        _rest_take_profit(tick, wanted)
+
+
+def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
+    others = [order for order in tick.resting if order.leg is Leg.TAKE_PROFIT]
+    if len(others) == 1 and wanted.is_take_profit(others[0]):
+        return
+    if not withdraw(tick, others) or _wanted(tick) != wanted:
+        return
+    key = f"{wanted.key}:take_profit"
+    with tick.open_session(tick.claim.user_id) as session:
+        if count_attempts(session, tick.claim, key, Leg.TAKE_PROFIT).refused:
+            return  # the exchange does not take it; ticks watch the level
+    draft = Draft(
+        key,
+        Leg.TAKE_PROFIT,
+        wanted.side,
+        wanted.quantity,
+        ExitReason.TAKE_PROFIT,
+        OrderType.LIMIT,
+        reduce_only=True,
+        price=wanted.take_profit_price,
+    )
+    sent = place(tick, draft)
+    if sent.refusal is not None:
+        tick.messages.append(f"The take profit cannot rest at the exchange, ticks watch it: {sent.refusal.message}")
+
+
+def _place(tick: Tick, *drafts: Draft) -> Sent:
+    """Place a stop. One that nobody knows the end of is waited for while there is time, and then placed once more."""
+    sent = place(tick, *drafts)
+    if not sent.is_in_doubt or not _wait_until_quiet(tick, sent):
+        return sent
+    orders = [one.settled_order for one in sent.settlements]
+    settlements = tuple(look_up(tick, order) for order in orders)
+    for settlement in settlements:
+        book_now(tick, settlement)
+    sent = Sent(settlements)
+    is_absent = all(one.status is OrderStatus.ABSENT for one in settlements)
+    return place(tick, *drafts) if is_absent else sent
+
+
+def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
+    """Wait until "no such order" means that it never was, if the function has the time."""
+    signed_at_ms = sent.settlements[0].order.signed_at_ms
+    wait_ms = signed_at_ms + QUIET_MS - tick.account.wire_now_ms()
+    if tick.remaining_ms() - wait_ms < MIN_REMAINING_MS + _LEFT_AFTER_QUIET_MS:
+        return False
+    tick.sleep(max(0, wait_ms) / 1000)
+    return True
+
+
+def _flatten(tick: Tick, wanted: Protection, why: str) -> None:
+    """Sell at the market: the stop cannot rest, most of all because the price is beyond it already."""
+    memory = tick.memory
+    assert memory is not None
+    tick.messages.append(f"The stop cannot rest at the exchange, so the position is left: {why}")
+    price = tick.price or wanted.stop_price
+    memory = engine.request_exit(memory, wanted.reason, tick.tick_at, price)
+    tick.remember(memory)
+    decision = engine.decide_exit(memory, tick.parameters, tick.rules)
+    if decision is not None:
+        leave(tick, decision, protects=True)
+    if tick.memory is not None and tick.memory.position is None:
+        withdraw(tick, tick.resting)
