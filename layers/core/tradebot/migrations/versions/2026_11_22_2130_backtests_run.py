@@ -5,7 +5,7 @@ from alembic import op
 from tradebot.migrations.first.security import CURRENT_USER_ID
 
 revision = "2026_11_22_2130"
-down_revision = "2026_11_22_2120"
+down_revision = "2026_11_22_2125"
 branch_labels = None
 depends_on = None
 
