@@ -32,7 +32,7 @@ def break_down(result: Result) -> dict[str, list[dict[str, Any]]]:
     keys = {
         "by_reason": exits["reason"].map(lambda number: str(REASONS[number])),
         "by_side": exits["position_side"].map(lambda sign: "long" if sign > 0 else "short"),
-        "by_weekday": at.dt.dayofweek,
+        "by_weekday": at.dt.day_of_week,
         "by_hour": at.dt.hour,
     }
     tables = {}
