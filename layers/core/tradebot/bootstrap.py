@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
     from tradebot.aws.object_store import ObjectStore
-    from tradebot.exchange.protocol import MarketData
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
     from tradebot.services.act_once import ActOnce
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from tradebot.services.run_backtest.fail import FailBacktest
     from tradebot.services.run_backtest.fetch import FetchCandles
     from tradebot.services.run_backtest.market_facts import ReadMarketFacts
+    from tradebot.services.run_backtest.market_line import MarketLine
     from tradebot.services.run_backtest.plan import PlanBacktest
     from tradebot.services.run_backtest.simulate import SimulateBacktest
     from tradebot.services.run_bot import RunBot
@@ -326,14 +326,19 @@ def dispatch_due_bots() -> DispatchDueBots:
 
 @cache
 def exchange_lines() -> ExchangeLines:
-    """Return the process's lines to the exchange (BINANCE_*_URL, CREDENTIALS_KEY_ID). ccxt is loaded by the first."""
+    """Return the process's lines to the exchange (BINANCE_*_URL, EXCHANGE_EGRESS, CREDENTIALS_KEY_ID).
+
+    ccxt is loaded by the first.
+    """
     from tradebot.exchange.ccxt_client import make_client, make_key_checker
     from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
     from tradebot.services.exchange_lines import ExchangeLines
 
     settings = load_settings()
     data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
-    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, settings.binance_url)
+    return ExchangeLines(
+        open_session(), data_keys, make_client, make_key_checker, settings.binance_url, egress=settings.exchange_egress
+    )
 
 
 @cache
@@ -409,16 +414,28 @@ def report_store() -> ObjectStore:
 
 
 @cache
-def public_markets() -> Callable[[str, str], MarketData]:
-    """Return the process's lines to public market data (BINANCE_LIVE_*_URL). ccxt is loaded by the first."""
+def public_markets() -> Callable[[str, str], MarketLine]:
+    """Return the process's lines to public market data (BINANCE_LIVE_*_URL, EXCHANGE_EGRESS, DATABASE_*).
+
+    ccxt is loaded by the first.
+    """
     from tradebot.exchange.ccxt_client import make_client
     from tradebot.exchange.transport import Venue
+    from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+    from tradebot.services.exchange_budget import ExchangeBudget
+    from tradebot.services.market_cache import MarketCache
+    from tradebot.services.run_backtest.market_line import MarketLine
 
     settings = load_settings()
 
     @cache
-    def market(environment: str, market_type: str) -> MarketData:
-        return make_client(Venue(settings.binance_url(environment, market_type)), environment, market_type)
+    def market(environment: str, market_type: str) -> MarketLine:
+        name, limit = f"{environment}-{market_type}", WEIGHT_PER_MINUTE[market_type]
+        budget = ExchangeBudget(open_session(), name, settings.exchange_egress, limit)
+        client = make_client(Venue(settings.binance_url(environment, market_type), budget), environment, market_type)
+        # Binance weighs a page of a thousand candles so.
+        page_weight = {"spot": 2, "futures": 5}[market_type]
+        return MarketLine(MarketCache(open_session(), name, client), client, budget, page_weight)
 
     return market
 

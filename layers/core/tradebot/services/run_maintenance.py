@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tradebot.observability import count, logger
 from tradebot.repositories import backtests
 from tradebot.repositories.due_bots import is_any_bot_scheduled
+from tradebot.repositories.market_cache import drop_old_candles
 from tradebot.repositories.purges import purge_expired
 from tradebot.repositories.sealed_keys import find_keys_to_check
 from tradebot.services.run_backtest.fail import reason_of
@@ -26,6 +27,9 @@ MAX_KEYS = 200
 #: A backtest is stored before its execution starts, and its row ends a moment before the execution does.
 LOOK_AT_BACKTESTS_AFTER_SECONDS = 120
 MAX_BACKTESTS = 100
+#: More than the longest warm-up reads. A series takes at most 2 MB.
+MAX_CANDLES = 25_000
+CANDLES_UNUSED_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class RunMaintenance:
             unfinished = backtests.find_unfinished(
                 session, older_than_seconds=LOOK_AT_BACKTESTS_AFTER_SECONDS, limit=MAX_BACKTESTS
             )
+        with self.open_session(None) as session:
+            drop_old_candles(session, unused_days=CANDLES_UNUSED_DAYS, most=MAX_CANDLES)
         if is_anyone_trading:
             # A deployment that changes the rule leaves it disabled, and a laptop's cloud forgets what it was.
             self.schedule.enable()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tradebot.aws.object_store import ObjectStore
     from tradebot.domain.candle import Candle
     from tradebot.domain.timeframe import Timeframe
-    from tradebot.exchange.protocol import MarketData
+    from tradebot.services.run_backtest.market_line import MarketLine
     from tradebot.services.user_sessions import OpenSession
 
 #: Candles asked for in one go. The last page is not full, so that no further one is asked for.
@@ -37,7 +37,7 @@ class FetchCandles:
 
     open_session: OpenSession
     candles: ObjectStore
-    market: Callable[[str, str], MarketData]
+    market: Callable[[str, str], MarketLine]
 
     def __call__(self, event: object, remaining_ms: Callable[[], int]) -> dict[str, Any]:
         """Take `{backtest_id, user_id, first_month, last_month, until_ms, share}`, return how many months were stored.

@@ -12,7 +12,8 @@ from tradebot.services.run_backtest.step_input import StepInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tradebot.exchange.protocol import MarketData
+    from tradebot.services.run_backtest.market_line import MarketLine
+
 
 #: Prices of backtests are those of the exchange that trades real money.
 ENVIRONMENT: Final = "live"
@@ -22,7 +23,7 @@ ENVIRONMENT: Final = "live"
 class ReadMarketFacts:
     """Answers the API, which cannot speak to an exchange itself."""
 
-    market: Callable[[str, str], MarketData]
+    market: Callable[[str, str], MarketLine]
 
     def __call__(self, event: object) -> dict[str, Any]:
         """Take `{market, symbol, timeframe}`, return `{rules, first_at, newest_at}`.

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tradebot.aws.object_store import ObjectStore
     from tradebot.domain.timeframe import Timeframe
-    from tradebot.exchange.protocol import MarketData
     from tradebot.repositories.pages import Record
     from tradebot.services.backtest_document import Span
+    from tradebot.services.run_backtest.market_line import MarketLine
     from tradebot.services.user_sessions import OpenSession
 
 #: Ten years. Each fetch's reference stays in the workflow's history, which is bounded.
@@ -46,7 +46,7 @@ class PlanBacktest:
 
     open_session: OpenSession
     candles: ObjectStore
-    market: Callable[[str, str], MarketData]
+    market: Callable[[str, str], MarketLine]
 
     def __call__(self, event: object) -> dict[str, Any]:
         """Take `{backtest_id, user_id}`, return what the next steps hand on.

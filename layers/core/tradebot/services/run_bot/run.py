@@ -125,6 +125,7 @@ class RunBot:
             logger().exception("tick failed")
             defect = error
             ending = ending_of_failure(tick, error)
+        self.exchanges.settle()
         try:
             finish(tick, ending)
         except LeaseLostError:
