@@ -4,8 +4,8 @@ from alembic import op
 
 from tradebot.migrations.first.security import CURRENT_USER_ID
 
-revision = "2026_11_22_2140"
-down_revision = "2026_11_22_2130"
+revision = "2026_11_22_2155"
+down_revision = "2026_11_22_2140"
 branch_labels = None
 depends_on = None
 
