@@ -162,6 +162,17 @@ def migrator() -> Callable[[str], str]:
 
 
 @dataclass(frozen=True, slots=True)
+class BacktestUseCases:
+    """What the API's routes of backtests call."""
+
+    start: StartBacktest
+    read: ReadBacktests
+    seconds_left: Callable[[Record], float | None]
+    cancel: CancelBacktest
+    delete: DeleteBacktest
+
+
+@dataclass(frozen=True, slots=True)
 class ApiUseCases:
     """Everything that the API's routes call."""
 
@@ -201,11 +212,7 @@ class ApiUseCases:
     kill_switches: KillSwitches
     report_bot: ReportBot
     warnings_of: Callable[[Record], list[str]]
-    start_backtest: StartBacktest
-    read_backtests: ReadBacktests
-    seconds_left: Callable[[Record], float | None]
-    cancel_backtest: CancelBacktest
-    delete_backtest: DeleteBacktest
+    backtests: BacktestUseCases
 
 
 @cache
@@ -217,6 +224,25 @@ def token_authority() -> TokenAuthority:
     return TokenAuthority(SecretsManagerSigningKeys(secrets_client, load_settings().token_secret_id))
 
 
+def _backtest_use_cases(sessions: UserSessions) -> BacktestUseCases:
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.workflow import StepFunctionsWorkflow
+    from tradebot.services.cancel_backtest import CancelBacktest
+    from tradebot.services.delete_backtest import DeleteBacktest
+    from tradebot.services.read_backtests import ReadBacktests, seconds_left
+    from tradebot.services.start_backtest import StartBacktest
+
+    settings = load_settings()
+    workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
+    return BacktestUseCases(
+        start=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
+        read=ReadBacktests(sessions, results),
+        seconds_left=seconds_left,
+        cancel=CancelBacktest(sessions, workflow),
+        delete=DeleteBacktest(sessions, results),
+    )
+
+
 @cache
 def api_use_cases() -> ApiUseCases:
     """Return the API's use cases.
@@ -226,12 +252,10 @@ def api_use_cases() -> ApiUseCases:
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
-    from tradebot.aws.workflow import StepFunctionsWorkflow
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
     from tradebot.services.act_once import ActOnce
     from tradebot.services.bot_rules import warnings_of
-    from tradebot.services.cancel_backtest import CancelBacktest
     from tradebot.services.change_account import ChangeAddress, ChangePassword, ConfirmPassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_health import CheckHealth
@@ -239,14 +263,12 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
     from tradebot.services.delete_api_key import DeleteApiKey
-    from tradebot.services.delete_backtest import DeleteBacktest
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.get_user import GetUser
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
-    from tradebot.services.read_backtests import ReadBacktests, seconds_left
     from tradebot.services.read_bots import ReadBots
     from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
@@ -255,7 +277,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.request_key_check import RequestKeyCheck
     from tradebot.services.request_mail import RequestMail
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
-    from tradebot.services.start_backtest import StartBacktest
     from tradebot.services.start_bot import StartBot
     from tradebot.services.throttle import Throttle
     from tradebot.services.update_bot import UpdateBot
@@ -267,7 +288,6 @@ def api_use_cases() -> ApiUseCases:
     sessions = UserSessions(session)
     passwords = PasswordHasher()
     tokens = token_authority()
-    workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
     throttle = Throttle(session)
     confirm_password = ConfirmPassword(sessions, throttle, passwords)
     request_mail = RequestMail(LambdaInvoker(lambda_client, settings.maintenance_function))
@@ -313,11 +333,7 @@ def api_use_cases() -> ApiUseCases:
         kill_switches=kill_switches,
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
-        start_backtest=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
-        read_backtests=ReadBacktests(sessions, results),
-        seconds_left=seconds_left,
-        cancel_backtest=CancelBacktest(sessions, workflow),
-        delete_backtest=DeleteBacktest(sessions, results),
+        backtests=_backtest_use_cases(sessions),
     )
 
 

@@ -57,7 +57,7 @@ def create_backtest(cases: UseCases, token: Token, body: BacktestIn, response: R
         "leverage": body.leverage,
         "initial_capital": body.initial_capital,
     }
-    row = cases.start_backtest(token, BacktestRequest(config, **_given(body)))
+    row = cases.backtests.start(token, BacktestRequest(config, **_given(body)))
     return _started(cases, row, response)
 
 
@@ -77,7 +77,7 @@ def create_bot_backtest(
     response: Response,
 ) -> Any:
     """Test a bot's own configuration, as it is now, over a span of the past."""
-    row = cases.start_backtest.of_bot(token, id, initial_capital=body.initial_capital, **_given(body))
+    row = cases.backtests.start.of_bot(token, id, initial_capital=body.initial_capital, **_given(body))
     return _started(cases, row, response)
 
 
@@ -105,7 +105,7 @@ def _started(cases: UseCases, row: Any, response: Response) -> dict[str, Any]:
 )
 def list_backtests(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
     """List one's backtests, newest first."""
-    page = cases.read_backtests.listed(token, limit=limit, cursor=cursor)
+    page = cases.backtests.read.listed(token, limit=limit, cursor=cursor)
     return {"items": [_shown(cases, row) for row in page.items], "next_cursor": page.next_cursor}
 
 
@@ -118,7 +118,7 @@ def list_backtests(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cur
 )
 def get_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show how far it is, and its main figures once it has succeeded."""
-    return _shown(cases, cases.read_backtests.one(token, id))
+    return _shown(cases, cases.backtests.read.one(token, id))
 
 
 @router.post(
@@ -130,7 +130,7 @@ def get_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A00
 )
 def cancel_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Stop its execution. Cancelling one that was cancelled changes nothing."""
-    return _shown(cases, cases.cancel_backtest(token, id))
+    return _shown(cases, cases.backtests.cancel(token, id))
 
 
 @router.delete(
@@ -142,7 +142,7 @@ def cancel_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: 
 )
 def delete_backtest(cases: UseCases, token: Token, id: PathId) -> None:  # noqa: A002  the parameter's public name
     """Delete a backtest that has come to its end, with its files."""
-    cases.delete_backtest(token, id)
+    cases.backtests.delete(token, id)
 
 
 @router.get(
@@ -154,7 +154,7 @@ def delete_backtest(cases: UseCases, token: Token, id: PathId) -> None:  # noqa:
 )
 def get_backtest_results(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Return the whole report as JSON, but for the trades."""
-    return _shown(cases, cases.read_backtests.with_results(token, id))
+    return _shown(cases, cases.backtests.read.with_results(token, id))
 
 
 @router.get(
@@ -206,7 +206,7 @@ def get_backtest_report(cases: UseCases, token: Token, id: PathId) -> Response: 
 
 
 def _sent(cases: UseCases, token: Token, backtest_id: int, name: str) -> Response:
-    found = cases.read_backtests.file(token, backtest_id, name)
+    found = cases.backtests.read.file(token, backtest_id, name)
     if found.link is not None:
         return Response(status_code=307, headers={"Location": found.link})
     is_page = name.endswith(".html")
@@ -219,4 +219,4 @@ def _sent(cases: UseCases, token: Token, backtest_id: int, name: str) -> Respons
 
 
 def _shown(cases: UseCases, row: Any) -> dict[str, Any]:
-    return {**row._asdict(), "estimated_seconds_left": cases.seconds_left(row)}
+    return {**row._asdict(), "estimated_seconds_left": cases.backtests.seconds_left(row)}
