@@ -74,8 +74,8 @@ def protect(tick: Tick) -> None:
     wanted = _wanted(tick)
     if wanted is None:
         withdraw(tick, tick.resting)
-    elif tick.exit_is_in_doubt or any(one.leg.is_protection for one in tick.in_doubt):
-        # An exit under way may have sold what another order would sell again; what was cancelled may still rest.
+    elif tick.exit_is_in_doubt or _stop_is_in_doubt(tick, wanted):
+        # An exit under way may have sold what another order would sell again; what is not known may rest.
         return
     elif isinstance(tick.failure, ExchangeAuthenticationError | ExchangeThrottledError):
         return  # nothing would be accepted
@@ -83,6 +83,14 @@ def protect(tick: Tick) -> None:
         _protect_futures(tick, wanted)
     else:
         _protect_spot(tick, wanted)
+
+
+def _stop_is_in_doubt(tick: Tick, wanted: Protection) -> bool:
+    """Whether another stop could do harm: on spot beside any that may rest, on futures, where it only reduces, never
+    but as the very same order.
+    """
+    doubtful = [order for order in tick.in_doubt if order.leg.is_protection]
+    return any(not tick.parameters.is_futures or order.decision_key == wanted.key for order in doubtful)
 
 
 def _wanted(tick: Tick) -> Protection | None:
@@ -175,6 +183,8 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
 
 
 def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
+    if any(order.leg is Leg.TAKE_PROFIT for order in tick.in_doubt):
+        return
     others = [order for order in tick.resting if order.leg is Leg.TAKE_PROFIT]
     if len(others) == 1 and wanted.is_take_profit(others[0]):
         return
