@@ -59,6 +59,10 @@ reset: $(STAMP) ## Forget everything that `make up` keeps: users, bots, trades, 
 logs: $(STAMP) ## Follow the functions' logs, readable [F=bot_runner]
 	@$(BIN)/python -m infra.local.logs $(F)
 
+.PHONY: mail
+mail: $(STAMP) ## Show the mail that users were sent, with its tokens [TO=address]
+	@$(BIN)/python -m infra.local.mail $(TO)
+
 .PHONY: invoke
 invoke: $(STAMP) ## Run one function on one event file: make invoke F=bot_runner E=due_bot
 	@$(BIN)/python -m infra.local.invoke $(F) $(E)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from infra.local.cloud.mailbox import read_mail
+
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 Json = dict[str, Any]
 KEY_CHECK_SECONDS = 30.0
+MAIL_SECONDS = 30.0
+#: The one line of a mail that is a token.
+TOKEN = re.compile(r"^[\w-]{43}$", re.MULTILINE)
 
 
 class ApiError(Exception):
@@ -49,15 +56,27 @@ class ApiClient:
         """Close the connection."""
         self._http.close()
 
-    def register_or_log_in(self) -> None:
-        """Log in; where the user is not known yet, register first."""
+    def register_or_log_in(self, mailbox: Path | None = None) -> None:
+        """Log in; where the user is not known yet, register first, and confirm the address by the mail in `mailbox`."""
         try:
             self._log_in()
         except ApiError as error:
-            if error.status != httpx.codes.UNAUTHORIZED:
+            is_new = error.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+            if not is_new or mailbox is None:
                 raise
             self._request("POST", "/auth/register", {"email": self.email, "password": self._password})
+            self._request("POST", "/auth/verify", {"token": self._mailed_token(mailbox)})
             self._log_in()
+
+    def _mailed_token(self, mailbox: Path) -> str:
+        deadline = time.monotonic() + MAIL_SECONDS
+        while time.monotonic() < deadline:
+            for mail in reversed(read_mail(mailbox)):
+                found = TOKEN.search(mail["body"])
+                if found and self.email in mail["to"]:
+                    return found.group(0)
+            time.sleep(0.05)
+        raise TimeoutError(f"no mail to {self.email} arrived; see `make logs F=maintenance`")
 
     def _log_in(self) -> None:
         token = self._request("POST", "/auth/login", {"email": self.email, "password": self._password})

@@ -140,7 +140,7 @@ def replay(
     funds = {wallet: {"USDT": str(FUNDS)} for wallet in ("spot", "futures")}
     machine.exchange.open_account(key.api_key, key.secret_key, funds)
     with ApiClient(machine.cloud.api_url, demo.EMAIL, demo.PASSWORD) as api:
-        api.register_or_log_in()
+        api.register_or_log_in(machine.cloud.state_directory)
         row = api.checked_api_key(demo.KEY_LABEL, key.api_key, key.secret_key)
         configs = demo.create_missing_bots(api, row["id"], tuple(bots))
         for config in configs:

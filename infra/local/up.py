@@ -142,7 +142,7 @@ def seed(machine: Machine, api: ApiClient) -> list[Json]:
     """Make the demo's user, account, key and bots where they are not there yet; start bots that were never started."""
     key = demo.DEMO_KEY
     machine.exchange.open_account(key.api_key, key.secret_key, demo.DEMO_FUNDS)
-    api.register_or_log_in()
+    api.register_or_log_in(machine.cloud.state_directory)
     row = api.checked_api_key(demo.KEY_LABEL, key.api_key, key.secret_key)
     configs = demo.create_missing_bots(api, row["id"], demo.bots_for(machine.market))
     states = {state["id"]: state for state in api.listed("/bot-states")}
@@ -175,6 +175,9 @@ def run(options: argparse.Namespace, console: Console, switch: StopSwitch) -> No
             console.print(f"  API         {machine.cloud.api_url}/v1")
             console.print(f"  Docs page   {machine.cloud.api_url}/v1/docs")
             console.print(f"  Demo login  {demo.EMAIL}  /  {demo.PASSWORD}")
+            console.print(
+                "  Mail        make mail   (an account counts once its address is confirmed)", highlight=False
+            )
             console.print(f"  Logs        make logs     State  {state}   (make reset forgets it)\n", highlight=False)
             note = "Ctrl-C stops everything; the next `make up` goes on from here"
             watch = Watch(console, api, configs, note)

@@ -94,7 +94,7 @@ def test_what_holds_state_outlives_its_stack() -> None:
 
 def test_an_external_database_makes_no_network_and_no_cluster() -> None:
     kinds = {entry["Type"].split("::")[1] for entry in foundation("external").values()}
-    assert kinds == {"KMS", "S3", "SNS", "SSM", "SecretsManager"}
+    assert kinds == {"KMS", "S3", "SES", "SNS", "SSM", "SecretsManager"}
 
 
 def test_the_token_secret_is_long_enough_and_stands_where_the_product_looks_for_it() -> None:

@@ -102,11 +102,14 @@ def test_only_the_dispatcher_switches_the_tick_rule_off(deployment: str) -> None
 
 
 @every_deployment
-def test_functions_invoke_the_bot_runner_only_and_the_workflow_its_steps(deployment: str) -> None:
+def test_functions_invoke_the_bot_runner_the_api_also_the_sender_of_mail_and_the_workflow_its_steps(
+    deployment: str,
+) -> None:
     bot_runner = [{"Fn::GetAtt": ["BotRunnerFunction", "Arn"]}]
     invoking = granted(deployment, "lambda:InvokeFunction")
     assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole"}
-    assert invoking["ApiRole"] == invoking["DispatcherRole"] == invoking["MaintenanceRole"] == bot_runner
+    assert invoking["DispatcherRole"] == invoking["MaintenanceRole"] == bot_runner
+    assert invoking["ApiRole"] == [*bot_runner, {"Fn::GetAtt": ["MaintenanceFunction", "Arn"]}]
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
 
@@ -140,3 +143,11 @@ def test_each_function_logs_in_to_the_database_as_itself() -> None:
 def test_no_function_asks_iam_for_a_database_that_does_not_know_it() -> None:
     assert granted("external", "rds-db:connect") == {}
     assert all("VpcConfig" not in given for given in functions("external").values())
+
+
+@every_deployment
+def test_mail_leaves_by_maintenance_alone_and_from_one_address(deployment: str) -> None:
+    assert list(granted(deployment, "ses:SendEmail")) == ["MaintenanceRole"]
+    (statement,) = [s for s in statements(deployment, "MaintenanceRole") if "ses:SendEmail" in s["Action"]]
+    assert statement["Resource"][0]["Fn::Sub"].endswith(":identity/${MailSender}")
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}

@@ -22,6 +22,8 @@ PRICE_DECIMALS: Final = 2
 #: 2023-01-01.
 START_MS: Final = 1_672_531_200_000
 _COLUMNS: Final = ("open_time_ms", "open", "high", "low", "close", "volume")
+#: Bytes of a number.
+_WIDTH: Final = 8
 
 
 def generate(count: int, *, seed: int = 20, start_price: int = 2_000_000) -> CandleArray:
@@ -53,14 +55,15 @@ def write(candles: CandleArray, path: Path) -> None:
             getattr(candles, name).tofile(file)
 
 
-def read(path: Path) -> CandleArray:
-    """Read what `write` wrote."""
+def read(path: Path, count: int | None = None) -> CandleArray:
+    """Read the first `count` candles, or all, of what `write` wrote."""
     width = path.stat().st_size // len(_COLUMNS)
+    end = width if count is None else count * _WIDTH
     columns: dict[str, array[int] | array[float]] = {}
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for number, name in enumerate(_COLUMNS):
             column: array[int] | array[float] = array("d") if name == "volume" else array("q")
-            with memoryview(content)[number * width : (number + 1) * width] as part:
+            with memoryview(content)[number * width : number * width + end] as part:
                 column.frombytes(part)
             columns[name] = column
     return CandleArray(Timeframe.M1, PRICE_DECIMALS, **columns)  # type: ignore[arg-type]  # by name, as written

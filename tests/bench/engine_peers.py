@@ -1,187 +1,189 @@
-"""`make bench-peers`: our engine against others, the same bot on the same candles, in an environment of their own.
+"""`make bench-peers`: our engine against others, the same bot on the same candles, in environments of their own.
 
-A run of ours stands beside each run of theirs. Slow ones get fewer candles, and so does ours beside them.
+A run of ours stands beside each run of theirs. Slow ones get fewer candles, and so does ours beside them; one that
+takes longer than it may is said to have taken more than that.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Final
 
 from tests.bench.engine_candles import YEAR, generate, write
 from tests.bench.engine_figures import table
 from tests.bench.engine_figures import write as write_figures
+from tests.bench.engine_programs import ROOT, Program, TimedOutError, once, runtimes, write_job
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = ROOT / ".venv-peers"
-PROGRAMS = Path(__file__).parent / "peers"
-PACKAGES = ("vectorbt[rust]==1.2.0", "backtesting==0.6.6", "backtrader==1.9.78.123", "numpy<3", "pandas<4")
-OURS = [sys.executable, "-m", "tests.bench.engine_worker"]
-GOALS = {"vectorbt rust": 10, "vectorbt numba": 10, "backtesting.py": 300, "backtrader": 3_000}
+PROGRAMS: Final = Path(__file__).parent / "peers"
+#: Each in an environment of its own, for what one requires holds another back.
+ENVIRONMENTS: Final = {
+    "peers": ("vectorbt[rust]==1.2.0", "backtesting==0.6.6", "backtrader==1.9.78.123", "numpy<3", "pandas<4"),
+    "freqtrade": ("freqtrade==2026.9",),
+    "nautilus": ("nautilus_trader==1.221.0",),
+}
+PACKED: Final = [sys.executable, str(Path(__file__).with_name("engine_packed_worker.py"))]
+DOMAIN: Final = [sys.executable, "-m", "tests.bench.engine_worker"]
+#: A twelfth of a year: nobody waits for the slow ones to do the whole.
+PART: Final = YEAR // 12
+SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One program: its name, file, arguments, candles and repetitions."""
+    """One program: its name, environment, file, arguments, candles, repetitions and what we aim at beside it."""
 
     name: str
+    environment: str
     program: str
     arguments: tuple[str, ...]
     candles: int
     repetitions: int
+    goal: int
 
     @property
     def command(self) -> list[str]:
-        return [str(ENVIRONMENT / "bin" / "python"), str(PROGRAMS / self.program)]
+        return [str(python_of(self.environment)), str(PROGRAMS / self.program)]
 
 
-PEERS = (
-    Peer("vectorbt rust", "run_vectorbt.py", ("--engine", "rust"), YEAR, 9),
-    Peer("vectorbt numba", "run_vectorbt.py", ("--engine", "numba"), YEAR, 9),
-    Peer("backtesting.py", "run_backtesting.py", (), YEAR // 12, 2),
-    Peer("backtrader", "run_backtrader.py", (), YEAR // 12, 2),
+PEERS: Final = (
+    Peer("vectorbt rust", "peers", "run_vectorbt.py", ("--engine", "rust"), YEAR, 11, 10),
+    Peer("vectorbt numba", "peers", "run_vectorbt.py", ("--engine", "numba"), YEAR, 11, 10),
+    Peer("backtesting.py", "peers", "run_backtesting.py", (), PART, 3, 300),
+    Peer("freqtrade", "freqtrade", "run_freqtrade.py", (), PART, 2, 3_000),
+    Peer("backtrader", "peers", "run_backtrader.py", (), PART, 2, 3_000),
+    Peer("nautilus_trader", "nautilus", "run_nautilus.py", (), PART, 2, 3_000),
+)
+SEARCHERS: Final = (
+    Peer("vectorbt rust", "peers", "run_vectorbt.py", ("--search", "--engine", "rust"), YEAR, 3, 25),
+    Peer("vectorbt numba", "peers", "run_vectorbt.py", ("--search", "--engine", "numba"), YEAR, 3, 25),
 )
 
 
-class Program:
-    """A program that waits for the word to run."""
-
-    def __init__(self, command: list[str], path: Path, count: int, arguments: tuple[str, ...] = ()) -> None:
-        self._process = subprocess.Popen(
-            [*command, str(path), str(count), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-        )
-        self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"a program of the comparison ended: {self._process.args!r}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def run(self) -> dict[str, Any]:
-        """Run once; return seconds, trades, equity and peak memory."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("run\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def end(self) -> None:
-        """Let it go."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+def python_of(environment: str) -> Path:
+    """Return the interpreter of an environment."""
+    return ROOT / f".venv-{environment}" / "bin" / "python"
 
 
-def install() -> None:
-    """Make the environment of the peers, once."""
-    mark = ENVIRONMENT / "installed"
-    wanted = "\n".join(PACKAGES)
+def install(environment: str) -> bool:
+    """Make an environment of the peers, once; tell whether it is there."""
+    folder, wanted = ROOT / f".venv-{environment}", "\n".join(ENVIRONMENTS[environment])
+    mark = folder / "installed"
     if mark.is_file() and mark.read_text() == wanted:
-        return
+        return True
     uv = str(Path(sys.executable).with_name("uv"))
-    print(f"Installing {', '.join(PACKAGES)} into {ENVIRONMENT.name} ...", flush=True)
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)], check=True)
-    python = str(ENVIRONMENT / "bin" / "python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *PACKAGES], check=True)
+    print(f"Installing {', '.join(ENVIRONMENTS[environment])} into {folder.name} ...", flush=True)
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
+    python = str(python_of(environment))
+    command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+    if subprocess.run([*command, *ENVIRONMENTS[environment]], check=False, timeout=900).returncode:
+        return False
     mark.write_text(wanted)
+    return True
 
 
-def warm(peer: Peer, path: Path) -> tuple[str, ...]:
+def warm(peer: Peer, path: Path, ours: list[str], arguments: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return a row: medians of interleaved runs after one that warms up, and their ratio."""
-    theirs, ours = Program(peer.command, path, peer.candles, peer.arguments), Program(OURS, path, peer.candles)
-    theirs.run()
-    ours.run()
-    # Ours is short: the best of the moment would flatter it, the median of three does not.
-    pairs = [
-        (theirs.run(), sorted((ours.run() for _ in range(3)), key=lambda run: float(run["seconds"]))[1])
-        for _ in range(peer.repetitions)
-    ]
-    theirs.end()
-    ours.end()
+    try:
+        with (
+            Program([*peer.command, str(path), str(peer.candles), *peer.arguments], SECONDS) as theirs,
+            Program([*ours, str(path), str(peer.candles), *arguments], SECONDS) as own,
+        ):
+            theirs.run()
+            own.run()
+            # Ours is short: the best of the moment would flatter it, the median of three does not.
+            pairs = [
+                (theirs.run(), sorted((own.run() for _ in range(3)), key=lambda run: float(run["seconds"]))[1])
+                for _ in range(peer.repetitions)
+            ]
+    except TimedOutError:
+        return (peer.name, f"{peer.candles:,}", f"> {SECONDS} s", "", "", "", f"{peer.goal:,}x", "", "", "")
     slow, fast = (median(pair[side]["seconds"] for pair in pairs) for side in (0, 1))
-    last, own = pairs[-1]
+    more, less = (median(pair[side]["cpu"] for pair in pairs) for side in (0, 1))
+    last, mine = pairs[-1]
     return (
         peer.name,
         f"{peer.candles:,}",
         f"{slow * 1e3:,.1f} ms",
         f"{fast * 1e3:,.2f} ms",
-        f"{slow / fast:,.0f}x",
-        f"{GOALS[peer.name]:,}x",
-        f"{last['mib']:,.0f} / {own['mib']:,.0f} MiB = {last['mib'] / own['mib']:.1f}x",
-        f"{last['trades']:,} / {own['trades']:,}",
-        f"{last['equity']:,.2f} / {own['equity']:,.2f}",
+        f"{slow / fast:,.1f}x",
+        f"{more / less:,.1f}x",
+        f"{peer.goal:,}x",
+        f"{last['mib']:,.0f} / {mine['mib']:,.0f} MiB = {last['mib'] / mine['mib']:.1f}x",
+        f"{last['trades']:,} / {mine['trades']:,}",
+        f"{last['equity']:,.2f} / {mine['equity']:,.2f}",
     )
 
 
-def cold(path: Path, repetitions: int = 3) -> list[tuple[str, ...]]:
+def cold(path: Path, repetitions: int = 5) -> list[tuple[str, ...]]:
     """Return rows: from the start of a process to its result, interleaved; the first of each fills the caches."""
-    python = str(ENVIRONMENT / "bin" / "python")
-    commands = {
+    python = str(python_of("peers"))
+    programs = {
         "vectorbt rust": ([python, str(PROGRAMS / "run_vectorbt.py")], 40),
         "pandas worker (signals only)": ([python, str(PROGRAMS / "run_pandas_worker.py")], 10),
     }
+    arguments = [str(path), str(YEAR), "--once"]
     rows: list[tuple[str, ...]] = []
-    for name, (command, goal) in commands.items():
-        pairs = [(once(command, path), median(once(OURS, path) for _ in range(3))) for _ in range(repetitions + 1)][1:]
-        slow, fast = (median(pair[side] for pair in pairs) for side in (0, 1))
-        rows.append((name, f"{slow:,.2f} s", f"{fast * 1e3:,.0f} ms", f"{slow / fast:,.1f}x", f"{goal}x"))
+    for name, (command, goal) in programs.items():
+        for version, ours in runtimes().items():
+            worker = [ours, PACKED[1]]
+            pairs = [
+                (once([*command, *arguments]), sorted(once([*worker, *arguments]) for _ in range(5))[2])
+                for _ in range(repetitions + 1)
+            ][1:]
+            slow, fast = (median(pair[side].wall for pair in pairs) for side in (0, 1))
+            more, less = (median(pair[side].cpu for pair in pairs) for side in (0, 1))
+            ratios = (f"{slow / fast:.1f}x", f"{more / less:.1f}x", f"{goal}x")
+            rows.append((name, f"{slow:.2f} s", f"{fast * 1e3:.0f} ms, Python {version}", *ratios))
     return rows
 
 
-def once(command: list[str], path: Path) -> float:
-    """Return the seconds of a whole process."""
-    # With bytecode, as everything is installed and shipped.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    begin = time.perf_counter()
-    subprocess.run(
-        [*command, str(path), str(YEAR), "--once"],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        env=environment,
-    )
-    return time.perf_counter() - begin
-
-
-NOTES = """
+NOTES: Final = """
 EMA 9/21 cross, RSI 14 below 70, stop 2 %, target 4 %, trailing stop 1.5 % (nearer, so the fixed stop never acts), 0.1 %
-fee, fills at the next open, entries of 1,000 quote; a generated random walk. Round trips and final equity stand as
-theirs / ours. Where they differ:
-vectorbt and backtesting.py start their averages from the first value (they converge during the warm-up), and vectorbt
-rounds neither quantities to a step nor prices to a tick; its round trips were compared by number only. backtesting.py
-trades whole units of a divided price, moves its trailing stop only at a close, and counts the position that is open at
-the end. backtrader's stop trails in its own order of events; what makes its count another was not traced further. Left
-out and not run: freqtrade and nautilus_trader (the latter's requirements would also hold vectorbt back at 1.0).
-The pandas worker works out signals and a curve without any stop: less than the others do.
+fee, fills at the next open, entries of 1,000 quote; a generated random walk, on which the cross ends every position
+before a stop does. Round trips and final equity stand as theirs / ours; vectorbt's were compared by number only. Ours
+runs a packed job (tests/bench/engine_packed_worker.py); in a search it is `simulate`, as many sets at a time as there
+are cores. vectorbt's search is one run over ten columns, its own way.
+Where round trips or equity differ: vectorbt and backtesting.py start their averages from the first value (they converge
+during the warm-up); vectorbt and backtrader round neither quantities to a step nor prices to a tick; backtesting.py
+trades whole units of a divided price and moves its trailing stop only at a close; it and freqtrade count the position
+that is open at the end. The pandas worker works out signals and a curve without any stop: less than the others do.
+The peers run on the headline's Python; where ours ran on another one, its version stands beside it. "Of CPU" is the
+ratio of processor times, which other work on the machine changes least.
 """
 
 
 def main() -> int:
     """Measure and write."""
-    install()
+    present = {environment for environment in ENVIRONMENTS if install(environment)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "year.bin"
         write(generate(YEAR), path)
-        head = ("engine", "candles", "warm", "ours", "ratio", "goal", "peak memory", "round trips", "final equity")
-        text = table(head, [warm(peer, path) for peer in PEERS])
+        write_job(path)
+        head = (
+            "engine",
+            "candles",
+            "warm",
+            "ours",
+            "ratio",
+            "of CPU",
+            "goal",
+            "peak memory",
+            "round trips",
+            "final equity",
+        )
+        peers = [peer for peer in PEERS if peer.environment in present]
+        text = table(head, [warm(peer, path, PACKED) for peer in peers])
+        text += "\nA search over 10 parameter sets, all of them:\n\n"
+        text += table(head, [warm(peer, path, DOMAIN, ("--search",)) for peer in SEARCHERS])
         text += "\nFrom the start of a process to its result, one year:\n\n"
-        text += table(("engine", "cold", "ours", "ratio", "goal"), cold(path))
+        text += table(("engine", "cold", "ours", "ratio", "of CPU", "goal"), cold(path))
+        absent = ENVIRONMENTS.keys() - present
+        text += f"\nDid not install here: {', '.join(sorted(absent))}.\n" if absent else ""
         write_figures("make bench-peers", text + NOTES)
     return 0
 

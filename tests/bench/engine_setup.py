@@ -27,7 +27,7 @@ def percent(part: float) -> Decimal:
     return Decimal(str(part)) * 100
 
 
-def bench_setup(fast: int = FAST, slow: int = SLOW) -> BacktestSetup:
+def bench_setup(fast: int = FAST, slow: int = SLOW, warm_up: int | None = None) -> BacktestSetup:
     """Return the bot: spot, so long only, as the others are told to be; no slippage, which they do not round alike."""
     config = SimpleNamespace(
         symbol="BTCUSDT",
@@ -55,4 +55,4 @@ def bench_setup(fast: int = FAST, slow: int = SLOW) -> BacktestSetup:
     )
     ppm = int(FEE * 1_000_000)
     parameters = resolve_parameters(config, FeeRates(maker_ppm=ppm, taker_ppm=ppm, slippage_ppm=0))
-    return BacktestSetup(parameters, RULES, Decimal(str(CAPITAL)), price_decimals=2)
+    return BacktestSetup(parameters, RULES, Decimal(str(CAPITAL)), price_decimals=2, warm_up=warm_up)

@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:tradebot:problem:"
 _INTERNAL_DETAIL = "Something went wrong on our side. Nothing is known about it here but the request_id; name it."
 #: Seconds after which trying again makes sense, for errors that say that it can help.
-_RETRY_AFTER = "5"
+_RETRY_AFTER = 5
 
 
 def problem_response(
@@ -74,7 +74,7 @@ async def _domain_problem(request: Request, error: Exception) -> Response:
     if isinstance(error, AuthenticationError):
         headers["WWW-Authenticate"] = "Bearer"
     if error.retryable:
-        headers["Retry-After"] = _RETRY_AFTER
+        headers["Retry-After"] = str(int(getattr(error, "retry_after_seconds", _RETRY_AFTER)))
     errors = []
     if isinstance(error, InvalidInputError):
         errors = [{"field": one.field, "rule": one.rule, "message": one.message} for one in error.violations]

@@ -26,11 +26,14 @@ OPENAPI_VERSION = "3.0.3"
 _REFERENCE = "#/components/schemas/"
 _DESCRIPTION = """Configure, run and watch trading bots.
 
-Log in, send the access token as `Authorization: Bearer <token>`, and renew it by logging in again. Every error is a
+Log in, send the access token as `Authorization: Bearer <token>`, and renew it by refreshing. Every error is a
 problem (RFC 9457) with a `request_id`. Amounts are decimal strings, times are UTC, lists are paged by `cursor`.
 What belongs to somebody else answers 404, as what does not exist does."""
 _TAGS = [
-    {"name": "accounts", "description": "Register, log in."},
+    {
+        "name": "accounts",
+        "description": "Register, log in, stay logged in; the account itself, and what was done in it.",
+    },
     {"name": "API keys", "description": "Keys of the exchange: encrypted, checked, never shown again."},
     {"name": "bots", "description": "What a bot trades, and how."},
     {"name": "running bots", "description": "Start, stop and watch."},

@@ -27,9 +27,16 @@ CHANGING = {"PUT", "POST", "DELETE", "PATCH"}
 class Endpoint:
     """Listens on the loopback address; `service` is set once the functions are known."""
 
-    def __init__(self, *, on_s3_change: Callable[[], None], observe: Callable[[Request], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_s3_change: Callable[[], None],
+        on_mail: Callable[[], None],
+        observe: Callable[[Request], None] | None = None,
+    ) -> None:
         self.service: LambdaService | None = None
         self._on_s3_change = on_s3_change
+        self._on_mail = on_mail
         self._observe = observe
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = HttpServer("aws", self._answer)
@@ -52,6 +59,8 @@ class Endpoint:
         response = self._by_moto(request)
         if request.method in CHANGING and "/s3/aws4_request" in request.header("authorization", "/s3/aws4_request"):
             self._on_s3_change()
+        if "/ses/aws4_request" in request.header("authorization", ""):
+            self._on_mail()
         return response
 
     def _by_moto(self, request: Request) -> Response:

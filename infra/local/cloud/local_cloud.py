@@ -21,6 +21,7 @@ from infra.local.cloud.invocation import InvokeResult, Outcome
 from infra.local.cloud.kept_state import BucketFiles, KeptState, write_private
 from infra.local.cloud.lambda_service import LambdaError, LambdaService
 from infra.local.cloud.logs import FunctionLog
+from infra.local.cloud.mailbox import Mailbox
 from infra.local.cloud.pool import FunctionPool
 from infra.local.cloud.routes import routes_of
 from infra.local.cloud.translate import TemplateError, translate
@@ -108,6 +109,7 @@ class LocalCloud:
         self._names: dict[str, str] = {}
         self._bucket_files: dict[str, BucketFiles] = {}
         self._s3_changed = threading.Event()
+        self._mailbox = Mailbox(state_directory)
         self._saving = threading.Lock()
         self.endpoint_url: str
         self.api_url: str
@@ -148,7 +150,7 @@ class LocalCloud:
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         forget_everything()
         stack.callback(forget_everything)
-        endpoint = Endpoint(on_s3_change=self._s3_changed.set, observe=self._observe)
+        endpoint = Endpoint(on_s3_change=self._s3_changed.set, on_mail=self._keep_mail, observe=self._observe)
         stack.callback(endpoint.stop)
         self.endpoint_url = endpoint.url
         os.environ["MOTO_PORT"] = str(endpoint.port)  # where moto's state machines invoke functions
@@ -276,6 +278,11 @@ class LocalCloud:
                 bucket = self._s3.buckets.get(name)
                 if bucket is not None:
                     files.save(dict(bucket.keys.items()))
+
+    def _keep_mail(self) -> None:
+        from moto.ses.models import ses_backends  # noqa: PLC0415  after moto
+
+        self._mailbox.collect(ses_backends[ACCOUNT_ID][self.region].sent_messages)
 
     def _keep_house(self, stack: contextlib.ExitStack) -> None:
         stopped = threading.Event()

@@ -22,6 +22,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.kms.models import Key, kms_backends
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.ses.models import ses_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 if TYPE_CHECKING:
@@ -285,6 +286,17 @@ def _secret(making: Making) -> Any:
     )
     arn = backend.describe_secret(making.name).arn
     return Made(arn, {"Id": arn})
+
+
+@interprets(
+    "AWS::SES::EmailIdentity",
+    "confirmed at once; mail goes nowhere: it is kept in the state folder, and `make mail` shows it",
+    name="EmailIdentity",
+)
+def _mail_identity(making: Making) -> Any:
+    identity = making.properties["EmailIdentity"]
+    ses_backends[making.account_id][making.region].verify_email_identity(identity)
+    return Made(identity)
 
 
 @interprets(

@@ -19,26 +19,35 @@ if TYPE_CHECKING:
 
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
+    from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
+    from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.create_api_key import CreateApiKey
-    from tradebot.services.create_bot import CreateBot
+    from tradebot.services.create_bot import CloneBot, CreateBot
+    from tradebot.services.delete_account import DeleteAccount
     from tradebot.services.delete_api_key import DeleteApiKey
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.dispatch_due_bots import DispatchDueBots
+    from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.exchange_lines import ExchangeLines
     from tradebot.services.get_user import GetUser
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
+    from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
+    from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.run_bot import RunBot
     from tradebot.services.run_maintenance import RunMaintenance
+    from tradebot.services.send_mail import SendMail
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import OpenSession
+    from tradebot.services.verify_address import VerifyAddress
 
 
 # --- Clients of AWS, one per process, boto3 loaded by the first ---
@@ -119,13 +128,29 @@ class ApiUseCases:
 
     tokens: TokenAuthority
     check_health: CheckHealth
+    allowed_origins: frozenset[str]
     register_user: RegisterUser
+    verify_address: VerifyAddress
     log_in: LogIn
+    refresh_session: RefreshSession
+    log_out: LogOut
+    end_all_sessions: EndAllSessions
+    request_password_reset: RequestPasswordReset
+    reset_password: ResetPassword
     get_user: GetUser
+    update_profile: UpdateProfile
+    change_password: ChangePassword
+    change_address: ChangeAddress
+    delete_account: DeleteAccount
+    read_audit_events: ReadAuditEvents
     create_api_key: CreateApiKey
     read_api_keys: ReadApiKeys
     delete_api_key: DeleteApiKey
+    update_api_key: UpdateApiKey
+    replace_api_key: ReplaceApiKey
+    recheck_api_key: RecheckApiKey
     create_bot: CreateBot
+    clone_bot: CloneBot
     read_bots: ReadBots
     update_bot: UpdateBot
     delete_bot: DeleteBot
@@ -146,48 +171,76 @@ def token_authority() -> TokenAuthority:
 
 @cache
 def api_use_cases() -> ApiUseCases:
-    """Return the API's use cases (CREDENTIALS_KEY_ID, BOT_RUNNER_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, DATABASE_*)."""
+    """Return the API's use cases (CREDENTIALS_KEY_ID, *_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, DATABASE_*)."""
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
     from tradebot.services.bot_rules import warnings_of
+    from tradebot.services.change_account import ChangeAddress, ChangePassword, ConfirmPassword, UpdateProfile
+    from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.create_api_key import CreateApiKey
-    from tradebot.services.create_bot import CreateBot
+    from tradebot.services.create_bot import CloneBot, CreateBot
+    from tradebot.services.delete_account import DeleteAccount
     from tradebot.services.delete_api_key import DeleteApiKey
     from tradebot.services.delete_bot import DeleteBot
+    from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.get_user import GetUser
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
+    from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.request_key_check import RequestKeyCheck
+    from tradebot.services.request_mail import RequestMail
+    from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
+    from tradebot.services.throttle import Throttle
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
+    from tradebot.services.verify_address import VerifyAddress
 
     settings = load_settings()
     session = open_session()
     sessions = UserSessions(session)
     passwords = PasswordHasher()
     tokens = token_authority()
+    throttle = Throttle(session)
+    confirm_password = ConfirmPassword(sessions, throttle, passwords)
+    request_mail = RequestMail(LambdaInvoker(lambda_client, settings.maintenance_function))
+    data_keys = KmsDataKeyMaker(kms_client, settings.credentials_key_id)
     request_key_check = RequestKeyCheck(LambdaInvoker(lambda_client, settings.bot_runner_function))
     return ApiUseCases(
         tokens=tokens,
         check_health=CheckHealth(session),
-        register_user=RegisterUser(session, passwords),
-        log_in=LogIn(session, passwords, tokens),
+        allowed_origins=settings.allowed_origins,
+        register_user=RegisterUser(session, throttle, passwords, request_mail),
+        verify_address=VerifyAddress(session, throttle, request_mail),
+        log_in=LogIn(session, throttle, passwords, tokens),
+        refresh_session=RefreshSession(session, tokens),
+        log_out=LogOut(session),
+        end_all_sessions=EndAllSessions(sessions),
+        request_password_reset=RequestPasswordReset(session, throttle, request_mail),
+        reset_password=ResetPassword(session, throttle, passwords, request_mail),
         get_user=GetUser(sessions),
-        create_api_key=CreateApiKey(
-            sessions, KmsDataKeyMaker(kms_client, settings.credentials_key_id), request_key_check
-        ),
+        update_profile=UpdateProfile(sessions),
+        change_password=ChangePassword(sessions, confirm_password, passwords, request_mail),
+        change_address=ChangeAddress(sessions, confirm_password, throttle, request_mail),
+        delete_account=DeleteAccount(sessions, confirm_password),
+        read_audit_events=ReadAuditEvents(sessions),
+        create_api_key=CreateApiKey(sessions, data_keys, request_key_check),
         read_api_keys=ReadApiKeys(sessions),
         delete_api_key=DeleteApiKey(sessions),
+        update_api_key=UpdateApiKey(sessions),
+        replace_api_key=ReplaceApiKey(sessions, data_keys, request_key_check),
+        recheck_api_key=RecheckApiKey(sessions, request_key_check),
         create_bot=CreateBot(sessions),
+        clone_bot=CloneBot(sessions),
         read_bots=ReadBots(sessions),
         update_bot=UpdateBot(sessions),
         delete_bot=DeleteBot(sessions),
@@ -247,8 +300,25 @@ def check_api_key() -> CheckApiKey:
 
 
 @cache
+def ses_client() -> Any:
+    """Return the process's SES client."""
+    import boto3
+
+    return boto3.client("sesv2")
+
+
+@cache
+def send_mail() -> SendMail:
+    """Return what sends the outbox's mail (MAIL_SENDER, DATABASE_*)."""
+    from tradebot.aws.mail import SesMailer
+    from tradebot.services.send_mail import SendMail
+
+    return SendMail(open_session(), SesMailer(ses_client, load_settings().mail_sender))
+
+
+@cache
 def run_maintenance() -> RunMaintenance:
-    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, DATABASE_*)."""
+    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, MAIL_SENDER, DATABASE_*)."""
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.services.run_maintenance import RunMaintenance
@@ -257,6 +327,7 @@ def run_maintenance() -> RunMaintenance:
         open_session(),
         LambdaInvoker(lambda_client, load_settings().bot_runner_function),
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
+        send_mail(),
     )
 
 

@@ -3,10 +3,13 @@
 TradeBotError
 ├── InvalidInputError            422  what was asked for breaks a rule; `field` and `rule` name it
 ├── AuthenticationError          401  no valid session, or wrong credentials
+├── AddressNotVerifiedError      403  the password is right, but the address was never confirmed
+├── ThrottledError               429  tried too often; `retry_after_seconds` says when to go on
 ├── NotFoundError                404  it is not there, or it is another's (the two are not told apart)
 ├── ConflictError                409  it cannot be done in the present state; the message says what to do first
 ├── ConfigurationError           500  the deployment is wrong: a setting is missing or does not parse
 ├── NotAvailableYetError         501  asked for rightly, but no part of the product does it yet
+├── CloudUnavailableError        503  KMS, Secrets Manager, Lambda or EventBridge did not do it: try again
 ├── DatabaseUnavailableError     503  no answer, no connection or no lock in time: try again in a moment
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
@@ -78,6 +81,25 @@ class AuthenticationError(TradeBotError):
     code = "not-authenticated"
 
 
+class AddressNotVerifiedError(TradeBotError):
+    """The password is right, but the address was never confirmed."""
+
+    http_status = 403
+    code = "address-not-verified"
+
+
+class ThrottledError(TradeBotError):
+    """It was tried too often; nothing was done."""
+
+    http_status = 429
+    code = "too-many-requests"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class NotFoundError(TradeBotError):
     """It is not there, or it is another's: the two are not told apart."""
 
@@ -103,6 +125,14 @@ class NotAvailableYetError(TradeBotError):
 
     http_status = 501
     code = "not-available-yet"
+
+
+class CloudUnavailableError(TradeBotError):
+    """A service that the request needs did not do it: KMS, Secrets Manager, Lambda, EventBridge."""
+
+    http_status = 503
+    code = "cloud-unavailable"
+    retryable = True
 
 
 class DatabaseUnavailableError(TradeBotError):

@@ -76,6 +76,21 @@ class Settings:
         return self._required("BOT_RUNNER_FUNCTION")
 
     @property
+    def maintenance_function(self) -> str:
+        """Name of the function that sends mail, among other things."""
+        return self._required("MAINTENANCE_FUNCTION")
+
+    @property
+    def mail_sender(self) -> str:
+        """The address that mail comes from; the mail service knows it as ours."""
+        return self._required("MAIL_SENDER")
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Origins, exact, whose pages may call the API from a browser."""
+        return frozenset(self.environment.get("ALLOWED_ORIGINS", "").replace(",", " ").split())
+
+    @property
     def tick_rule(self) -> str:
         """Name of the scheduled rule that fires the dispatcher."""
         return self._required("TICK_RULE")

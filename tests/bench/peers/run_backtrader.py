@@ -54,6 +54,8 @@ def prepare(path: str, count: int) -> Callable[[], tuple[int, float]]:
         engine.addstrategy(Cross)
         engine.broker.setcash(CAPITAL)
         engine.broker.setcommission(commission=FEE)
+        # An order that it still has to check cannot be cancelled: stops of positions that are left at once would stay.
+        engine.broker.set_checksubmit(False)
         (strategy,) = engine.run()
         return strategy.round_trips, float(engine.broker.getvalue())
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: EMA 9/21 cross, RSI 14 below 70, trailing stop 1.5 % (so that the stop of 2 % never acts), target 4 %, fee 0.1 %.
 FAST, SLOW, RSI, OVERBOUGHT = 9, 21, 14, 70
 STOP, TARGET, TRAILING, FEE = 0.02, 0.04, 0.015, 0.001
+#: What a search goes over: ten pairs of averages.
+SEARCH = tuple((fast, slow) for fast in (5, 7, 9, 12, 15) for slow in (21, 34))
 #: Quote of every entry, and what it starts with: never short of money.
 SIZE, CAPITAL = 1_000.0, 1_000_000.0
 #: Candles before the first entry, as our engine warms up: 40 x RSI period.
@@ -37,9 +39,10 @@ def peak_mib() -> float:
 
 
 def serve(prepare: Callable[[str, int], Callable[[], tuple[int, float]]]) -> None:
-    """Take `path count`; then a line for every run, each answered with seconds, trades, equity at the end, memory.
+    """Take `path count`; then a line for every run, each answered with a line of JSON.
 
-    `prepare` loads and returns what is measured: a function that returns the number of round trips and final equity.
+    It holds seconds, seconds of processor time, round trips, equity at the end, peak memory. `prepare` loads, and
+    returns what is measured: a function that returns the number of round trips and final equity.
     """
     import json  # noqa: PLC0415  # what is measured without this protocol runs without it
 
@@ -50,7 +53,8 @@ def serve(prepare: Callable[[str, int], Callable[[], tuple[int, float]]]) -> Non
         return
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:
-        begin = time.perf_counter()
+        begin, worked = time.perf_counter(), time.process_time()
         trades, equity = run()
-        seconds = time.perf_counter() - begin
-        print(json.dumps({"seconds": seconds, "trades": trades, "equity": equity, "mib": peak_mib()}), flush=True)
+        seconds, worked = time.perf_counter() - begin, time.process_time() - worked
+        answer = {"seconds": seconds, "cpu": worked, "trades": trades, "equity": equity, "mib": peak_mib()}
+        print(json.dumps(answer), flush=True)

@@ -7,7 +7,9 @@ import importlib.util
 import io
 import json
 import logging
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +22,10 @@ from sqlalchemy import text
 from tests.fixtures.database import TestDatabase, TestServer, _copy
 from tests.integration.api.gateway import Client
 from tradebot import bootstrap
-from tradebot.observability import logger
-from tradebot.repositories.session import make_engine
+from tradebot.observability import logger, metrics
+from tradebot.repositories.session import make_engine, session_scope
 from tradebot.security.passwords import PasswordHasher
+from tradebot.services.send_mail import SendMail
 from tradebot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -44,11 +47,13 @@ class Cloud:
 
     key_id: str
     invocations: list[dict[str, Any]] = field(default_factory=list)
+    mail_requests: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self, params: dict[str, Any], **_: object) -> None:
         """Note what boto3 is about to send to Lambda."""
         assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
-        self.invocations.append(json.loads(params["body"]))
+        function = params["url_path"].split("/")[3]
+        {"bot-runner": self.invocations, "maintenance": self.mail_requests}[function].append(json.loads(params["body"]))
 
     def rule_is_enabled(self) -> bool:
         """Tell whether the dispatcher's rule fires."""
@@ -78,13 +83,14 @@ def _moto() -> Iterator[Cloud]:
             )
             boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
             role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
-            boto3.client("lambda").create_function(
-                FunctionName="bot-runner",
-                Runtime="python3.13",
-                Role=role["Role"]["Arn"],
-                Handler="handler.handler",
-                Code={"ZipFile": b"-"},
-            )
+            for name in ("bot-runner", "maintenance"):
+                boto3.client("lambda").create_function(
+                    FunctionName=name,
+                    Runtime="python3.13",
+                    Role=role["Role"]["Arn"],
+                    Handler="handler.handler",
+                    Code={"ZipFile": b"-"},
+                )
             yield cloud
 
 
@@ -104,6 +110,8 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
             "DATABASE_ROLE": "app_api",
             "CREDENTIALS_KEY_ID": _moto.key_id,
             "BOT_RUNNER_FUNCTION": "bot-runner",
+            "MAINTENANCE_FUNCTION": "maintenance",
+            "ALLOWED_ORIGINS": "https://desk.example.com http://localhost:5173",
             "TICK_RULE": RULE,
             "TOKEN_SECRET_ID": "tradebot-test-token",
         }.items():
@@ -143,6 +151,7 @@ def _forget() -> None:
 def cloud(_moto: Cloud) -> Cloud:
     """AWS, with the invocations of this test alone."""
     _moto.invocations.clear()
+    _moto.mail_requests.clear()
     _moto.disable_rule()
     return _moto
 
@@ -166,7 +175,9 @@ def new_user(anybody: Client, backstage: Backstage) -> Callable[[], Client]:
     def make() -> Client:
         email = f"trader{next(_numbers)}@example.com"
         user_id = backstage.value(
-            "INSERT INTO users (email, hashed_password) VALUES (:email, :hash) RETURNING id", email=email, hash=HASH
+            "INSERT INTO users (email, hashed_password, verified_at) VALUES (:email, :hash, now()) RETURNING id",
+            email=email,
+            hash=HASH,
         )
         client = Client(anybody.handler, bootstrap.token_authority().issue(user_id, 0))
         client.user = client.get("/v1/users/me").json
@@ -269,6 +280,38 @@ def _backstage(api_database: TestDatabase) -> Iterator[Backstage]:
     engine = make_engine(Settings({"DATABASE_URL": api_database.superuser_url}))
     yield Backstage(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def mails(api_database: TestDatabase) -> Iterator[Callable[[], list[Mail]]]:
+    """Do what maintenance does when it is asked to, and return what it sent: all that lies in the outbox."""
+    engine = make_engine(api_database.settings("app_maintenance"))
+
+    class Post:
+        def __init__(self) -> None:
+            self.sent: list[Mail] = []
+
+        def send(self, *, to: str, subject: str, body: str) -> None:
+            found = re.search(r"^[\w-]{43}$", body, re.MULTILINE)
+            self.sent.append(Mail(to, subject, found.group(0) if found else None))
+
+    def deliver() -> list[Mail]:
+        post = Post()
+        SendMail(partial(session_scope, engine), post)()
+        return post.sent
+
+    yield deliver
+    metrics().clear_metrics()
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that was sent."""
+
+    to: str
+    subject: str
+    token: str | None
 
 
 @pytest.fixture

@@ -7,27 +7,35 @@ from typing import TYPE_CHECKING
 from tests.integration.api.conftest import PASSWORD, bot_body, key_body
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from collections.abc import Callable
+
+    from tests.integration.api.conftest import Backstage, Cloud, Mail
     from tests.integration.api.gateway import Client
 
 
-def test_from_registration_to_report(anybody: Client, cloud: Cloud, backstage: Backstage) -> None:
+def test_from_registration_to_report(
+    anybody: Client, cloud: Cloud, backstage: Backstage, mails: Callable[[], list[Mail]]
+) -> None:
     registered = anybody.post("/v1/auth/register", {"email": "New@Example.com", "password": PASSWORD})
-    assert registered.status == 201
-    assert registered.json["email"] == "new@example.com"
-    assert "password" not in registered.body.decode()
+    assert registered.status == 202
+    assert cloud.mail_requests == [{"send_mail": True}]
+    (mail,) = mails()
+    assert mail.to == "new@example.com"
+    assert anybody.post("/v1/auth/verify", {"token": mail.token}).status == 204
 
     session = anybody.post("/v1/auth/login", {"email": "NEW@example.com", "password": PASSWORD})
     assert session.status == 200
     assert session.json["expires_in"] == 600
     anybody.token = session.json["access_token"]
-    assert anybody.get("/v1/users/me").json == registered.json
+    me = anybody.get("/v1/users/me").json
+    assert me["email"] == "new@example.com"
+    assert not [name for name in me if "password" in name]
 
     key = anybody.post("/v1/api-keys", key_body())
     assert key.status == 201
     assert key.json["is_valid"] is False
     assert key.json["key_hint"] == "x7Qa"
-    assert cloud.invocations == [{"check_key": {"api_key_id": key.json["id"], "user_id": registered.json["id"]}}]
+    assert cloud.invocations == [{"check_key": {"api_key_id": key.json["id"], "user_id": me["id"]}}]
     backstage.mark_key(key.json["id"])
 
     bot = anybody.post("/v1/bot-configs", bot_body(api_key_id=key.json["id"]))

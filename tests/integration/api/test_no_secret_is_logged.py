@@ -16,9 +16,9 @@ from tradebot.observability import logger
 from tradebot.security.redaction import install_redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.conftest import Backstage, Mail
     from tests.integration.api.gateway import Client
 
 
@@ -64,7 +64,7 @@ def data_keys() -> Iterator[list[str]]:
 
 
 def test_no_route_logs_or_answers_a_secret(
-    anybody: Client, backstage: Backstage, log: Log, data_keys: list[str]
+    anybody: Client, backstage: Backstage, log: Log, data_keys: list[str], mails: Callable[[], list[Mail]]
 ) -> None:
     password, api_key, secret_key = (f"canary-{secrets.token_hex(16)}" for _ in range(3))
     email = f"{secrets.token_hex(4)}@example.com"
@@ -75,7 +75,16 @@ def test_no_route_logs_or_answers_a_secret(
         anybody.post("/v1/auth/login", {"email": email, "password": password + "x"}),
         anybody.request("POST", "/v1/auth/login", raw=f'{{"password": "{password}"'.encode()),
     ]
-    anybody.token = anybody.post("/v1/auth/login", {"email": email, "password": password}).json["access_token"]
+    verification = mails()[0].token
+    answers += [
+        anybody.post("/v1/auth/verify", {"token": verification}),
+        anybody.post("/v1/auth/forgot-password", {"email": email}),
+    ]
+    reset = mails()[-1].token
+    answers.append(anybody.post("/v1/auth/reset-password", {"token": reset, "password": password}))
+    session = anybody.post("/v1/auth/login", {"email": email, "password": password}).json
+    refreshed = anybody.post("/v1/auth/refresh", {"refresh_token": session["refresh_token"]}).json
+    anybody.token = refreshed["access_token"]
     assert anybody.token is not None
     key = anybody.post("/v1/api-keys", key_body(api_key=api_key, secret_key=secret_key))
     backstage.mark_key(key.json["id"])
@@ -93,7 +102,9 @@ def test_no_route_logs_or_answers_a_secret(
         anybody.post(f"/v1/bot-runner/{bot_id}/stop"),
     ]
     stored = backstage.value(
-        "SELECT jsonb_build_array((SELECT jsonb_agg(k) FROM api_keys k), (SELECT jsonb_agg(u) FROM users u))::text"
+        "SELECT jsonb_build_array((SELECT jsonb_agg(k) FROM api_keys k), (SELECT jsonb_agg(u) FROM users u),"
+        " (SELECT jsonb_agg(o) FROM outbox o), (SELECT jsonb_agg(r) FROM refresh_tokens r),"
+        " (SELECT jsonb_agg(e) FROM audit_events e))::text"
     )
     answers.append(anybody.delete(f"/v1/api-keys/{key.json['id']}"))
     assert len(data_keys) == 1
@@ -102,6 +113,10 @@ def test_no_route_logs_or_answers_a_secret(
         "api key": api_key,
         "secret key": secret_key,
         "access token": anybody.token,
+        "refresh token": refreshed["refresh_token"],
+        "used refresh token": session["refresh_token"],
+        "verification token": verification,
+        "reset token": reset,
         "its signature": anybody.token.rsplit(".", 1)[1],
         "data key": data_keys[0],
         "signing key": "k" * 64,

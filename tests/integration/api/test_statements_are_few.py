@@ -43,8 +43,8 @@ def statements(handler: object) -> Iterator[list[str]]:
         ("GET /v1/trades", 2),
         ("GET /v1/bot-reports/{bot}", 6),
         ("POST /v1/bot-runner/{bot}/stop", 3),
-        ("POST /v1/bot-runner/{bot}/start", 6),
-        ("DELETE /v1/bot-configs/{bot}", 5),
+        ("POST /v1/bot-runner/{bot}/start", 7),
+        ("DELETE /v1/bot-configs/{bot}", 6),
     ],
 )
 def test_a_route_sends_no_more_statements_than_this(

@@ -54,7 +54,7 @@ def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
         Owner(session)
         session.execute(text("UPDATE bot_states SET next_run_at = CAST(:at AS timestamptz)"), {"at": next_run_at})
     schedule = Schedule()
-    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule)()
+    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, lambda: 0)()  # type: ignore[arg-type]  # nothing to send
     assert schedule.calls == calls
     metrics().clear_metrics()
 
@@ -80,7 +80,7 @@ def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_chec
                 )
     mailbox = Mailbox()
     schedule = Schedule()
-    maintenance = RunMaintenance(partial(session_scope, engine_as("app_maintenance")), mailbox, schedule)
+    maintenance = RunMaintenance(partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, lambda: 0)  # type: ignore[arg-type]  # nothing to send
     assert maintenance() == 2
     assert mailbox.events == [keys["never"], keys["yesterday"]]
     assert schedule.calls == []

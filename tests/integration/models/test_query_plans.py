@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.fixtures.database import connected
+from tradebot.domain.span import Span
 from tradebot.repositories.bot_configs import has_unsettled_orders
 from tradebot.repositories.due_bots import find_due_bots, is_any_bot_scheduled
 from tradebot.repositories.orders import find_live_orders
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tests.fixtures.database import TestDatabase
+    from tradebot.repositories.pages import Page
 
 USERS = 500
 BOTS = 10_000
@@ -133,6 +135,10 @@ def test_whether_any_bot_is_scheduled_takes_one_row(plan_of: Callable[..., Plan]
     assert plan.rows_read <= 1
 
 
+def _trades(session: Session, bot_config_id: int | None, cursor: str | None) -> Page:
+    return list_trades(session, 26, bot_config_id=bot_config_id, filters={}, traded=Span(), limit=3, cursor=cursor)
+
+
 @pytest.mark.parametrize("page", ["first", "second"])
 @pytest.mark.parametrize(
     ("bot_config_id", "index"), [(25, "ix_trades_bot_config_id_timestamp"), (None, "ix_trades_user_id_timestamp")]
@@ -143,12 +149,12 @@ def test_a_page_of_trades_reads_a_page(
     cursor = None
     if page == "second":
         with session_scope(engines["app_api"], 26) as session:
-            cursor = list_trades(session, 26, bot_config_id=bot_config_id, limit=3, cursor=None).next_cursor
+            cursor = _trades(session, bot_config_id, None).next_cursor
         assert cursor is not None
     plan = plan_of(
         "app_api",
         26,
-        lambda session: list_trades(session, 26, bot_config_id=bot_config_id, limit=3, cursor=cursor),
+        lambda session: _trades(session, bot_config_id, cursor),
     )
     assert plan.indexes == {index}
     assert "Sort" not in plan.kinds

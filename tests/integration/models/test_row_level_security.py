@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     EngineAs = Callable[[str | None], Engine]
 
-TABLES = tuple(Base.metadata.tables)
+#: Tables without a user: what is in them is nobody's, and the roles that need them see all of it.
+NOBODYS = ("throttles",)
+TABLES = tuple(name for name in Base.metadata.tables if name not in NOBODYS)
 #: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
 GRANTED = {
     "app_api": {
@@ -37,11 +39,15 @@ GRANTED = {
         "backtests": "SIUD",
         "funding": "S",
         "findings": "S",
-        "outbox": "SI",
+        "refresh_tokens": "SI U(revoked_at used_at)",
+        "idempotency_keys": "SIUD",
+        "throttles": "SIU",
+        "audit_events": "SI",
+        "outbox": "I",
     },
     "app_worker": {
         "users": "S(id is_active)",
-        "api_keys": "S U(check_error checked_at is_valid updated_at)",
+        "api_keys": "S U(check_error check_warning checked_at is_valid updated_at)",
         "bot_configs": "S U(is_active updated_at)",
         "bot_states": "SU",
         "orders": "SIU",
@@ -50,18 +56,27 @@ GRANTED = {
         "backtests": "SU",
         "funding": "SI",
         "findings": "SIU",
-        "outbox": "SI",
+        "audit_events": "I",
+        "outbox": "I",
     },
     "app_dispatcher": {
         "bot_configs": "S(id is_active timeframe user_id)",
         "bot_states": "S(id next_run_at user_id)",
     },
     "app_maintenance": {
-        "outbox": "S U(attempts last_error sent_at)",
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "users": "D S(created_at email id new_email verified_at)"
+        " U(reset_token reset_token_expires updated_at verification_token verification_token_expires)",
+        "outbox": "SD U(attempts last_error next_attempt_at sent_at)",
+        "refresh_tokens": "D S(family_expires_at id)",
+        "idempotency_keys": "D S(created_at id)",
+        "throttles": "D S(began_at key)",
     },
-    "app_lookup": {"users": "S(email hashed_password id is_active token_version)"},
+    "app_lookup": {
+        "users": "S(email hashed_password id is_active reset_token token_version verification_token verified_at)",
+        "refresh_tokens": "S(token_hash user_id)",
+    },
     "PUBLIC": {},
 }
 COMMANDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
@@ -161,7 +176,8 @@ def test_the_roles_own_nothing_but_the_lookup_and_bypass_nothing(tenants: Tenant
             " OR rolcreatedb OR has_schema_privilege(oid, 'public', 'CREATE'))"
         )
     assert owners == []
-    assert functions == [["app_user_by_email", "app_lookup", True, ["search_path=pg_catalog, pg_temp"]]]
+    lookup = ["app_lookup", True, ["search_path=pg_catalog, pg_temp"]]
+    assert sorted(functions) == [["app_user_by_email", *lookup], ["app_user_by_token", *lookup]]
     assert creators == []
 
 
@@ -173,6 +189,10 @@ class TestWhatAUsersFunctionsSee:
     def test_a_user_sees_the_users_own_rows_and_nobody_sees_any_without_a_user(
         self, tenants: Tenants, role: str, name: str
     ) -> None:
+        if not allowed(role, name, "S"):
+            with pytest.raises(DBAPIError, match="permission denied"):
+                tenants.whose(role, tenants.alice.user_id, name)
+            return
         for owner in (tenants.alice, tenants.bob):
             assert tenants.whose(role, owner.user_id, name) == {owner.user_id}
             # The connection is the same one: nothing of the user stays with it.
@@ -181,7 +201,7 @@ class TestWhatAUsersFunctionsSee:
 
     @pytest.mark.parametrize("command", ["UPDATE", "DELETE"])
     def test_another_users_rows_cannot_be_changed(self, tenants: Tenants, role: str, name: str, command: str) -> None:
-        column = {"api_keys": "is_valid", "bot_configs": "is_active"}.get(name, "id")
+        column = {"api_keys": "is_valid", "bot_configs": "is_active", "refresh_tokens": "used_at"}.get(name, "id")
         statement = f"UPDATE {name} SET {column} = {column}" if command == "UPDATE" else f"DELETE FROM {name}"
         is_allowed = allowed(role, name, command[0])
         bobs = tenants.bob.ids[name if name != "bot_states" else "bot_configs"]
@@ -230,7 +250,8 @@ def test_a_user_inserts_rows_of_the_users_own(tenants: Tenants, role: str) -> No
     assert names
     with session_scope(tenants.engine(role), tenants.alice.user_id) as session:
         for name in names:
-            session.execute(insert(table(name)).values(valid_row(name, **tenants.alice.parents(name))))
+            # Without RETURNING: an outbox may be written to by who may not read it.
+            session.execute(insert(table(name)).inline().values(valid_row(name, **tenants.alice.parents(name))))
         session.rollback()
 
 
@@ -265,13 +286,64 @@ def test_a_login_finds_its_user_by_address_before_a_user_is_known(tenants: Tenan
     with session_scope(tenants.engine("app_api"), None) as session:
         for address in (email, str(email).upper()):
             row = session.execute(lookup, {"email": address}).one()
-            assert tuple(row) == (tenants.bob.user_id, "$argon2id$", True, 0)
+            assert tuple(row) == (tenants.bob.user_id, "$argon2id$", True, False, 0)
         assert session.execute(lookup, {"email": "nobody@example.com"}).all() == []
         assert session.execute(lookup, {"email": "%"}).all() == []
     for role in ("app_worker", "app_maintenance"):
         with pytest.raises(DBAPIError) as refused, session_scope(tenants.engine(role), None) as session:
             session.execute(lookup, {"email": email})
         assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+
+
+def test_a_token_finds_its_user_by_its_digest_before_a_user_is_known(tenants: Tenants) -> None:
+    with tenants.engine_of_superuser().begin() as connection:
+        digest = connection.execute(
+            text("SELECT token_hash FROM refresh_tokens WHERE user_id = :id"), {"id": tenants.bob.user_id}
+        ).scalar()
+        for column in ("reset_token", "verification_token"):
+            connection.execute(
+                text(f"UPDATE users SET {column} = :token WHERE id = :id"),
+                {"token": column, "id": tenants.bob.user_id},
+            )
+    lookup = text("SELECT app_user_by_token(:hash)")
+    with session_scope(tenants.engine("app_api"), None) as session:
+        for token_hash in (digest, "reset_token", "verification_token"):
+            assert session.scalar(lookup, {"hash": token_hash}) == tenants.bob.user_id
+        assert session.scalar(lookup, {"hash": "f" * 64}) is None
+    for role in ("app_worker", "app_maintenance"):
+        with pytest.raises(DBAPIError) as refused, session_scope(tenants.engine(role), None) as session:
+            session.execute(lookup, {"hash": digest})
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_events SET action = 'a.b'", "DELETE FROM audit_events"])
+@pytest.mark.parametrize("role", ["app_api", "app_worker", "app_dispatcher", "app_maintenance"])
+def test_the_audit_log_is_only_ever_added_to(tenants: Tenants, role: str, statement: str) -> None:
+    with (
+        pytest.raises(DBAPIError) as refused,
+        session_scope(tenants.engine(role), tenants.alice.user_id) as session,
+    ):
+        session.execute(text(statement))
+    assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE
+
+
+def test_maintenance_sees_of_users_those_who_are_to_be_told_something_and_deletes_who_never_confirmed(
+    tenants: Tenants,
+) -> None:
+    with tenants.engine_of_superuser().begin() as connection:
+        connection.execute(text("UPDATE users SET verified_at = now(), created_at = now() - interval '8 days'"))
+        connection.execute(text("UPDATE outbox SET sent_at = now() WHERE user_id = :id"), {"id": tenants.bob.user_id})
+        never = connection.execute(
+            text(
+                "INSERT INTO users (email, hashed_password, created_at) VALUES ('never@example.com', 'x',"
+                " now() - interval '8 days') RETURNING id"
+            )
+        ).scalar()
+    with session_scope(tenants.engine("app_maintenance"), None) as session:
+        assert set(session.execute(text("SELECT id FROM users")).scalars()) == {tenants.alice.user_id, never}
+        gone = session.execute(text("DELETE FROM users WHERE email LIKE '%' RETURNING id")).scalars().all()
+        assert gone == [never]
+        session.rollback()
 
 
 def test_a_function_cannot_leave_its_role_for_another(tenants: Tenants) -> None:

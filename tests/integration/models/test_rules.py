@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,13 @@ FOREIGN_KEY_VIOLATION = "23503"
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("users", {"email": "Someone@example.com"}, "email_lower_case"),
     ("users", {"token_version": -1}, "token_version_not_negative"),
+    ("users", {"new_email": "Someone@example.com"}, "new_email_lower_case"),
+    ("refresh_tokens", {"expires_at": datetime(2123, 1, 1, tzinfo=UTC)}, "ends_with_its_family"),
+    ("throttles", {"key": "k", "hits": 0}, "hits_positive"),
+    ("audit_events", {"action": "started"}, "action_shape"),
+    ("audit_events", {"object_type": "bot"}, "object_has_type_and_id"),
+    ("outbox", {"kind": "Mail!"}, "kind_shape"),
+    ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("api_keys", {"environment": "demo"}, "environment_known"),
     ("bot_configs", {"name": ""}, "name_length"),
     ("bot_configs", {"symbol": "BTC/USDT"}, "symbol_shape"),
@@ -90,8 +98,6 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("trades", {"reason": "hunch"}, "reason_known"),
     *((name, {"side": "HOLD"}, "side_known") for name in ("orders", "fills", "trades")),
     ("findings", {"kind": "hunch"}, "kind_known"),
-    ("outbox", {"kind": "gossip"}, "kind_known"),
-    ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("backtests", {"interval": "7m"}, "interval_known"),
     ("backtests", {"symbol": "BTC-USDT"}, "symbol_shape"),
     ("backtests", {"market_type": "margin"}, "market_type_known"),
@@ -267,7 +273,15 @@ class TestWhatHangsTogether:
         owner = Owner(session)
         session.execute(delete(BotConfig).where(BotConfig.id == owner.ids["bot_configs"]))
         left = {name for name in Base.metadata.tables if session.scalar(select(func.count()).select_from(table(name)))}
-        assert left == {"users", "api_keys", "backtests", "outbox"}
+        assert left == {
+            "users",
+            "api_keys",
+            "backtests",
+            "refresh_tokens",
+            "idempotency_keys",
+            "audit_events",
+            "outbox",
+        }
 
     def test_a_key_that_goes_leaves_its_stopped_bots_without_one(self, session: Session) -> None:
         owner = Owner(session)

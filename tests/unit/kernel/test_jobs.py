@@ -94,13 +94,13 @@ def test_a_process_that_runs_a_job_loads_the_kernel_and_nothing_of_the_domain(tm
     write(generate(20_000), tmp_path / "candles")
     job = first_job(bench_setup(), 2)
     assert job is not None
-    (tmp_path / "job").write_bytes(job)
+    (tmp_path / "candles.job").write_bytes(job)
     program = (
         "import sys; before = set(sys.modules);"
         " exec(open('tests/bench/engine_packed_worker.py').read());"
         " print(*sorted(set(sys.modules) - before))"
     )
-    arguments = [str(tmp_path / "job"), str(tmp_path / "candles"), "20000"]
+    arguments = [str(tmp_path / "candles"), "20000", "--once"]
     done = subprocess.run(
         [sys.executable, "-S", "-c", program, *arguments],
         check=True,

@@ -8,7 +8,7 @@ from tradebot.security.credentials import Credentials
 from tradebot.security.secret import Secret
 from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
 from tradebot_api.routers.documented import errors
-from tradebot_api.schemas.api_keys import ApiKeyIn, ApiKeyOut, ApiKeyPage
+from tradebot_api.schemas.api_keys import ApiKeyCredentials, ApiKeyIn, ApiKeyOut, ApiKeyPage, ApiKeyPatch
 
 router = APIRouter(prefix="/api-keys", tags=["API keys"])
 
@@ -49,6 +49,54 @@ def list_api_keys(cases: UseCases, token: Token, limit: Limit = 50, cursor: Curs
 def get_api_key(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show one key; never its secrets."""
     return cases.read_api_keys.one(token, id)
+
+
+@router.patch(
+    "/{id}",
+    operation_id="updateApiKey",
+    response_model=ApiKeyOut,
+    responses=errors(401, 404, with_body=True),
+    summary="Label an exchange key",
+)
+def update_api_key(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    body: ApiKeyPatch,
+) -> Any:
+    """Give the key another label, or none."""
+    return cases.update_api_key(token, id, label=body.label)
+
+
+@router.put(
+    "/{id}/credentials",
+    operation_id="replaceApiKey",
+    response_model=ApiKeyOut,
+    responses=errors(401, 404, 409, with_body=True),
+    summary="Replace an exchange key's secret",
+)
+def replace_api_key(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    body: ApiKeyCredentials,
+) -> Any:
+    """Put other credentials in the place of these; they are checked as new ones are. Active bots have to stop first."""
+    credentials = Credentials(Secret(body.api_key.get_secret_value()), Secret(body.secret_key.get_secret_value()))
+    return cases.replace_api_key(token, id, credentials=credentials)
+
+
+@router.post(
+    "/{id}/check",
+    operation_id="checkApiKey",
+    status_code=202,
+    response_model=ApiKeyOut,
+    responses=errors(401, 404, 422),
+    summary="Check an exchange key again",
+)
+def check_api_key(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
+    """Ask the exchange about the key now. The answer comes into the key within seconds: look at `checked_at`."""
+    return cases.recheck_api_key(token, id)
 
 
 @router.delete(

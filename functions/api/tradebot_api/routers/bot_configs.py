@@ -1,12 +1,13 @@
 """Bots' configurations."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.deps import Cursor, Limit, PathId, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
-from tradebot_api.schemas.bot_configs import BotConfigIn, BotConfigOut, BotConfigPage, BotConfigPatch
+from tradebot_api.schemas.bot_configs import BotConfigClone, BotConfigIn, BotConfigOut, BotConfigPage, BotConfigPatch
+from tradebot_api.schemas.words import MarketType
 
 router = APIRouter(prefix="/bot-configs", tags=["bots"])
 
@@ -31,9 +32,20 @@ def create_bot_config(cases: UseCases, token: Token, body: BotConfigIn) -> Any:
     responses=errors(401, 422),
     summary="List bots",
 )
-def list_bot_configs(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
+def list_bot_configs(
+    *,
+    cases: UseCases,
+    token: Token,
+    symbol: SymbolFilter = None,
+    is_active: Annotated[bool | None, Query(description="Only those that run, or that do not.")] = None,
+    position_type: Annotated[MarketType | None, Query(description="Only on this market.")] = None,
+    strategy: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,39}$", max_length=40)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
     """List one's bots, newest first."""
-    page = cases.read_bots.configs(token, limit=limit, cursor=cursor)
+    filters = {"symbol": symbol, "is_active": is_active, "position_type": position_type, "strategy": strategy}
+    page = cases.read_bots.configs(token, filters=filters, limit=limit, cursor=cursor)
     return {"items": [_shown(cases, config) for config in page.items], "next_cursor": page.next_cursor}
 
 
@@ -47,6 +59,24 @@ def list_bot_configs(cases: UseCases, token: Token, limit: Limit = 50, cursor: C
 def get_bot_config(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show one bot's configuration."""
     return _shown(cases, cases.read_bots.config(token, id))
+
+
+@router.post(
+    "/{id}/clone",
+    operation_id="cloneBotConfig",
+    status_code=201,
+    response_model=BotConfigOut,
+    responses=errors(401, 404, 409, with_body=True),
+    summary="Copy a bot",
+)
+def clone_bot_config(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    body: BotConfigClone,
+) -> Any:
+    """Store a copy of the configuration, stopped, with books of its own."""
+    return _shown(cases, cases.clone_bot(token, id, name=body.name))
 
 
 @router.patch(

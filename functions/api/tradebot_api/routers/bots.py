@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.deps import POLLED, Cursor, Limit, PathId, Span, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.bot_states import BotRunOut, BotStateOut, BotStatePage
 from tradebot_api.schemas.fields import MAX_ID
 from tradebot_api.schemas.trades import BotReportOut, TradePage
+from tradebot_api.schemas.words import BotStatus, Side, TradeReason
 
 router = APIRouter(tags=["running bots"])
 
@@ -44,19 +45,30 @@ def stop_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  t
     "/bot-states",
     operation_id="listBotStates",
     response_model=BotStatePage,
-    responses=errors(401, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 422),
     summary="List bots' states",
 )
-def list_bot_states(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
+def list_bot_states(
+    *,
+    cases: UseCases,
+    token: Token,
+    status: Annotated[BotStatus | None, Query(description="Only bots in this status.")] = None,
+    symbol: SymbolFilter = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
     """List where one's bots stand, newest bot first."""
-    return cases.read_bots.states(token, limit=limit, cursor=cursor)
+    filters = {"status": status, "symbol": symbol}
+    return cases.read_bots.states(token, filters=filters, limit=limit, cursor=cursor)
 
 
 @router.get(
     "/bot-states/{id}",
     operation_id="getBotState",
     response_model=BotStateOut,
-    responses=errors(401, 404, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 404, 422),
     summary="Show a bot's state",
 )
 def get_bot_state(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
@@ -68,25 +80,35 @@ def get_bot_state(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A0
     "/trades",
     operation_id="listTrades",
     response_model=TradePage,
-    responses=errors(401, 404, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 404, 422),
     summary="List trades",
 )
 def list_trades(
+    *,
     cases: UseCases,
     token: Token,
+    span: Span,
     bot_config_id: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Of one bot; without it, of all.")] = None,
+    symbol: SymbolFilter = None,
+    side: Annotated[Side | None, Query(description="Only buys, or only sells.")] = None,
+    reason: Annotated[TradeReason | None, Query(description="Only those with this reason.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
     """List executed orders, newest first."""
-    return cases.read_bots.trades(token, bot_config_id=bot_config_id, limit=limit, cursor=cursor)
+    filters = {"symbol": symbol, "side": side, "reason": reason}
+    return cases.read_bots.trades(
+        token, bot_config_id=bot_config_id, filters=filters, traded=span, limit=limit, cursor=cursor
+    )
 
 
 @router.get(
     "/bot-reports/{id}",
     operation_id="getBotReport",
     response_model=BotReportOut,
-    responses=errors(401, 404, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 404, 422),
     summary="Report on a bot",
 )
 def get_bot_report(

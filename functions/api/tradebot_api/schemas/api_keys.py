@@ -15,6 +15,7 @@ API_KEY_EXAMPLE: dict[str, Any] = {
     "is_valid": False,
     "checked_at": None,
     "check_error": None,
+    "check_warning": None,
     "created_at": "2026-11-22T10:00:00Z",
     "updated_at": "2026-11-22T10:00:00Z",
 }
@@ -25,6 +26,11 @@ def _printable(value: SecretStr) -> SecretStr:
     if not all(" " <= character <= "~" or character in "\r\n" for character in value.get_secret_value()):
         raise ValueError("only printable ASCII characters and line breaks")
     return value
+
+
+PublicKey = Annotated[SecretStr, Field(min_length=16, max_length=256), AfterValidator(_printable)]
+SecretKey = Annotated[SecretStr, Field(min_length=16, max_length=4096), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=100, pattern=LINE_PATTERN)]
 
 
 class ApiKeyIn(In):
@@ -41,10 +47,34 @@ class ApiKeyIn(In):
         }
     )
 
-    api_key: Annotated[SecretStr, Field(min_length=16, max_length=256), AfterValidator(_printable)]
-    secret_key: Annotated[SecretStr, Field(min_length=16, max_length=4096), AfterValidator(_printable)]
+    api_key: PublicKey
+    secret_key: SecretKey
     environment: KeyEnvironment
-    label: Annotated[str, Field(min_length=1, max_length=100, pattern=LINE_PATTERN)] | None = None
+    label: Label | None = None
+
+
+class ApiKeyPatch(In):
+    """Another label; null for none."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"label": "second account"}})
+
+    label: Label | None
+
+
+class ApiKeyCredentials(In):
+    """Other credentials for a stored key, of the same environment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "api_key": "the-key-that-the-exchange-shows-k3Zb",
+                "secret_key": "the-secret-that-it-shows-only-once",
+            }
+        }
+    )
+
+    api_key: PublicKey
+    secret_key: SecretKey
 
 
 class ApiKeyOut(Out):
@@ -59,6 +89,7 @@ class ApiKeyOut(Out):
     is_valid: bool = Field(description="False until the exchange has been asked; bots start with a valid key only.")
     checked_at: Instant | None = Field(description="When the exchange was last asked; null: not yet.")
     check_error: str | None = Field(description="Why the key was refused.")
+    check_warning: str | None = Field(description="What to change at the exchange on a key that is accepted.")
     created_at: Instant
     updated_at: Instant
 

@@ -93,6 +93,14 @@ class BotConfigIn(In):
     auto_transfer_funds: Annotated[bool, Field(strict=True)] = False
 
 
+class BotConfigClone(In):
+    """What the copy is called; without a name, as the original and marked as a copy."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "BTC trend, wider stop"}})
+
+    name: Name | None = None
+
+
 #: A default that no rule sees; `exclude_unset` leaves it out.
 _NOT_GIVEN: Any = None
 

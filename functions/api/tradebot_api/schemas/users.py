@@ -4,15 +4,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, EmailStr, Field, SecretStr
 
-from tradebot_api.schemas.fields import Id, In, Instant, Out
+from tradebot_api.schemas.fields import LINE_PATTERN, Id, In, Instant, Out
+from tradebot_api.schemas.words import OpenPositions
 
 USER_EXAMPLE: dict[str, Any] = {
     "id": 1,
     "email": "trader@example.com",
+    "display_name": None,
+    "new_email": None,
     "is_active": True,
     "created_at": "2026-11-22T10:00:00Z",
     "updated_at": "2026-11-22T10:00:00Z",
 }
+TOKEN_EXAMPLE = "the-43-characters-that-were-mailed-or-handed"  # noqa: S105  an example
 
 Email = Annotated[EmailStr, Field(max_length=254, examples=["trader@example.com"]), AfterValidator(str.lower)]
 
@@ -51,18 +55,121 @@ class Login(In):
     password: Password = Field(min_length=1, max_length=128)
 
 
-class AccessTokenOut(Out):
-    """Send it as `Authorization: Bearer <access_token>`."""
+MailedToken = Annotated[SecretStr, Field(min_length=20, max_length=128)]
+
+
+class Verification(In):
+    """The token that was mailed."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"token": TOKEN_EXAMPLE}})
+
+    token: MailedToken
+
+
+class RefreshTokenIn(In):
+    """The refresh token of a session; it is used once."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"refresh_token": TOKEN_EXAMPLE}})
+
+    refresh_token: MailedToken
+
+
+class ForgottenPassword(In):
+    """The address of an account."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"email": "trader@example.com"}})
+
+    email: Email
+
+
+class PasswordReset(In):
+    """The token that was mailed, and a new password."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"token": TOKEN_EXAMPLE, "password": "nine-candles-after-dusk"}}
+    )
+
+    token: MailedToken
+    password: Password = Field(min_length=8, max_length=128)
+
+
+class PasswordChange(In):
+    """The present password and a new one."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"access_token": "<token>", "token_type": "bearer", "expires_in": 600},
+            "example": {"password": "seven-candles-before-noon", "new_password": "nine-candles-after-dusk"}
+        }
+    )
+
+    password: Password = Field(min_length=1, max_length=128)
+    new_password: Password = Field(min_length=8, max_length=128)
+
+
+class AddressChange(In):
+    """The present password and a new address, which counts once it is confirmed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"password": "seven-candles-before-noon", "new_email": "desk@example.com"}}
+    )
+
+    password: Password = Field(min_length=1, max_length=128)
+    new_email: Email
+
+
+class AccountDeletion(In):
+    """The present password, and what becomes of bots that still trade."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"password": "seven-candles-before-noon", "open_positions": "refuse"}}
+    )
+
+    password: Password = Field(min_length=1, max_length=128)
+    open_positions: OpenPositions = Field(
+        default="refuse",
+        description="`refuse`: delete nothing while a bot is active, holds a position or has an order that may execute."
+        " `leave`: delete all the same; what is open stays at the exchange and nobody watches it.",
+    )
+
+
+class ProfilePatch(In):
+    """What shall change; what is not named stays."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"display_name": "Desk 3"}})
+
+    display_name: Annotated[str, Field(min_length=1, max_length=100, pattern=LINE_PATTERN)] | None = None
+
+
+class SessionOut(Out):
+    """Send `access_token` as `Authorization: Bearer <access_token>`; before it ends, refresh."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "access_token": "<token>",
+                "refresh_token": "<token>",
+                "token_type": "bearer",
+                "expires_in": 600,
+                "refresh_expires_in": 604800,
+            },
         }
     )
 
     access_token: str
+    refresh_token: str = Field(description="Used once, for the next pair. Used twice, it ends the session.")
     token_type: str = Field(default="bearer", pattern="^bearer$")
-    expires_in: int = Field(description="Seconds until the token ends.")
+    expires_in: int = Field(description="Seconds until the access token ends.")
+    refresh_expires_in: int = Field(
+        description="Seconds until an unused refresh token ends; the session lasts 30 days."
+    )
+
+
+class MailedOut(Out):
+    """What happens next. It is the same whether or not the address has an account."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"notice": "If it can be used, a mail is on its way."}})
+
+    notice: str
 
 
 class UserOut(Out):
@@ -72,6 +179,8 @@ class UserOut(Out):
 
     id: Id
     email: str
+    display_name: str | None
+    new_email: str | None = Field(description="The address that waits for its confirmation.")
     is_active: bool
     created_at: Instant
     updated_at: Instant

@@ -30,3 +30,5 @@ TradeReason = Literal[
     "daily_target",
     "manual",
 ]
+#: What becomes of open positions when their account is deleted.
+OpenPositions = Literal["refuse", "leave"]

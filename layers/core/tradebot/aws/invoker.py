@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tradebot.cloud_calls import calling
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -28,7 +30,8 @@ class LambdaInvoker:
     function_name: str
 
     def invoke(self, event: Mapping[str, Any]) -> None:
-        """Queue `event`; it has been accepted when this returns."""
-        self.make_client().invoke(
-            FunctionName=self.function_name, InvocationType="Event", Payload=json.dumps(event).encode()
-        )
+        """Queue `event`; it has been accepted when this returns. Raises CloudUnavailableError."""
+        with calling("Lambda"):
+            self.make_client().invoke(
+                FunctionName=self.function_name, InvocationType="Event", Payload=json.dumps(event).encode()
+            )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tradebot.cloud_calls import calling
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,8 +34,10 @@ class EventBridgeTickSchedule:
 
     def enable(self) -> None:
         """Let it fire."""
-        self.make_client().enable_rule(Name=self.rule_name)
+        with calling("The schedule"):
+            self.make_client().enable_rule(Name=self.rule_name)
 
     def disable(self) -> None:
         """Let it rest: nothing runs, nothing is billed."""
-        self.make_client().disable_rule(Name=self.rule_name)
+        with calling("The schedule"):
+            self.make_client().disable_rule(Name=self.rule_name)

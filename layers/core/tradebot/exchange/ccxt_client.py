@@ -60,6 +60,10 @@ class TestnetKeyChecker:
         self.spot.synchronise_clock(force=force)
         self.futures.synchronise_clock(force=force)
 
+    def wire_now_ms(self) -> int:
+        """Return the spot site's time in ms."""
+        return self.spot.wire_now_ms()
+
     def key_report(self) -> KeyReport:
         """Return where the key trades; ExchangeAuthenticationError where neither site knows it."""
         refusals: list[ExchangeAuthenticationError] = []

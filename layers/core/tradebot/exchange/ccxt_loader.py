@@ -22,9 +22,9 @@ def binance_class() -> Any:
         # Whoever imports the whole package later gets the whole package.
         if stub is not None and sys.modules.get("ccxt") is stub:
             del sys.modules["ccxt"]
-    # At DEBUG the one logs keys, the other the signed query strings.
-    for name in ("ccxt", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # At DEBUG the one logs keys; the other puts signed query strings even into warnings (of a head it cannot parse).
+    logging.getLogger("ccxt").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     return binance
 
 

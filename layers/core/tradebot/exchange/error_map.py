@@ -75,9 +75,12 @@ AUTHENTICATION_CODES = frozenset({
 EXISTS_CODES = frozenset({
     -4116,  # futures DUPLICATED_CLIENT_ORDER_ID
 })  # fmt: skip
-ABSENT_CODES = frozenset({
-    -2013,  # NO_SUCH_ORDER
-})  # fmt: skip
+#: -2013 is NO_SUCH_ORDER; an order list that is not there is -2018 on spot, which on futures speaks of the balance.
+ABSENT_CODES: Final[Mapping[Api, frozenset[int]]] = {
+    Api.SPOT: frozenset({-2013, -2018}),
+    Api.FUTURES: frozenset({-2013}),
+    Api.WALLET: frozenset(),
+}
 CANCEL_REFUSED_CODES = frozenset({
     -2011,  # CANCEL_REJECTED
     -2013,  # some gateways say this instead; the reaction is the same query
@@ -106,7 +109,7 @@ _MALFORMED = frozenset({
 #: Refused before the matching engine or by it, for good: nothing was executed.
 REJECTED_CODES: Final[Mapping[Api, frozenset[int]]] = {
     Api.SPOT: _MALFORMED | {
-        -1158, -1160, *range(-1168, -1164),  # legs of an order list: types and which lies above
+        -1158, -1160, *range(-1168, -1164), *range(-1199, -1195),  # legs of an order list: types, which lies above
         -2010,  # NEW_ORDER_REJECTED: balance, closed market; what its text tells apart is above
     },
     Api.FUTURES: _MALFORMED | {
@@ -116,6 +119,7 @@ REJECTED_CODES: Final[Mapping[Api, frozenset[int]]] = {
         *range(-4007, -3999),  # order type, price and quantity limits
         -4013, -4014, -4015, -4016, -4023, -4024,  # price, tick, client id length, step
         -4028,  # INVALID_LEVERAGE
+        -4045,  # MAX_STOP_ORDER_LIMIT
         -4047, -4048,  # margin type cannot change with open orders or a position
         -4061,  # position side does not match the account's mode
         -4108,  # the symbol settles, is closed or not open yet
@@ -179,10 +183,10 @@ def reaction_to(code: int, message: str, purpose: Purpose, api: Api) -> type[Exc
         return ExchangeAuthenticationError
     decided: type[ExchangeError] | None = None
     if purpose is Purpose.FIND:
-        decided = OrderAbsentError if code in ABSENT_CODES else None
+        decided = OrderAbsentError if code in ABSENT_CODES[api] else None
     elif purpose is Purpose.CANCEL:
         decided = CancelRefusedError if code in CANCEL_REFUSED_CODES else None
-    elif purpose is Purpose.SEND and (code in EXISTS_CODES or (code == -2010 and message == DUPLICATE_MESSAGE)):
+    elif purpose is Purpose.SEND and _exists(code, message, api):
         decided = OrderExistsError
     elif purpose is Purpose.SEND and _would_trigger(code, message, api):
         decided = StopWouldTriggerError
@@ -191,10 +195,15 @@ def reaction_to(code: int, message: str, purpose: Purpose, api: Api) -> type[Exc
     return decided or ExchangeUnavailableError
 
 
+def _exists(code: int, message: str, api: Api) -> bool:
+    is_duplicate = code in EXISTS_CODES or (code == -2010 and message == DUPLICATE_MESSAGE)
+    return is_duplicate and api is not Api.WALLET
+
+
 def _would_trigger(code: int, message: str, api: Api) -> bool:
     if api is Api.FUTURES:
         return code in WOULD_TRIGGER_CODES
-    return code in {-2010, -1013} and message in WOULD_TRIGGER_MESSAGES
+    return api is Api.SPOT and code in {-2010, -1013} and message in WOULD_TRIGGER_MESSAGES
 
 
 def _error_of_code(code: int, message: str, headers: Mapping[str, str], purpose: Purpose, api: Api) -> ExchangeError:

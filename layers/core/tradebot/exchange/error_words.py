@@ -70,7 +70,10 @@ _OF_CLASS: Final[tuple[tuple[type[ExchangeError], str], ...]] = (
 
 def meaning_of(kind: type[ExchangeError], code: int, message: str) -> str:
     """Return the middle of the sentence `the exchange ...: <its own words>`."""
-    said = _OF_CODE.get(code) or (_OF_MESSAGE.get(message) if code in {-2010, -1013} else None)
+    if issubclass(kind, OrderExistsError | OrderAbsentError | CancelRefusedError):
+        said = None  # decided by what was asked for; the number may mean something else elsewhere
+    else:
+        said = _OF_CODE.get(code) or (_OF_MESSAGE.get(message) if code in {-2010, -1013} else None)
     if said is not None:
         return said
     return next(

@@ -191,12 +191,8 @@ class ExchangeClient(MarketData, Account, Protocol):
     """A market and an account on it."""
 
 
-class KeyChecker(Protocol):
+class KeyChecker(Clocked, Protocol):
     """One account, asked what its key may do."""
-
-    def synchronise_clock(self, *, force: bool = False) -> None:
-        """See Clocked."""
-        ...
 
     def key_report(self) -> KeyReport:
         """Return what the key may do, by one signed read (of each market on the testnet)."""

@@ -1,6 +1,7 @@
 """The tables. One aggregate per file; queries live in `repositories`, and no engine is made here."""
 
 from tradebot.models.api_key import ApiKey
+from tradebot.models.audit_event import AuditEvent
 from tradebot.models.backtest import Backtest
 from tradebot.models.base import Base
 from tradebot.models.bot_config import BotConfig
@@ -12,7 +13,6 @@ from tradebot.models.enums import (
     KeyEnvironment,
     Leg,
     MarketType,
-    MessageKind,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -22,14 +22,18 @@ from tradebot.models.enums import (
 )
 from tradebot.models.finding import Finding
 from tradebot.models.funding import Funding
+from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
-from tradebot.models.outbox import OutboxMessage
+from tradebot.models.outbox_message import OutboxMessage
+from tradebot.models.refresh_token import RefreshToken
+from tradebot.models.throttle import Throttle
 from tradebot.models.trade import Trade
 from tradebot.models.user import User
 
 __all__ = [
     "LIVE_STATUSES",
     "ApiKey",
+    "AuditEvent",
     "Backtest",
     "BacktestStatus",
     "Base",
@@ -40,16 +44,18 @@ __all__ = [
     "Finding",
     "FindingKind",
     "Funding",
+    "IdempotencyKey",
     "KeyEnvironment",
     "Leg",
     "MarketType",
-    "MessageKind",
     "Order",
     "OrderStatus",
     "OrderType",
     "OutboxMessage",
     "PositionSide",
+    "RefreshToken",
     "Side",
+    "Throttle",
     "Timeframe",
     "Trade",
     "TradeReason",

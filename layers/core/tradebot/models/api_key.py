@@ -40,6 +40,8 @@ class ApiKey(Base):
     is_valid: Mapped[bool] = mapped_column(server_default=false())
     checked_at: Mapped[datetime | None]
     check_error: Mapped[str | None] = mapped_column(Text)
+    #: What its owner should change on a key that is accepted.
+    check_warning: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 

@@ -14,7 +14,6 @@ __all__ = [
     "KeyEnvironment",
     "Leg",
     "MarketType",
-    "MessageKind",
     "OrderStatus",
     "OrderType",
     "PositionSide",
@@ -66,12 +65,3 @@ class FindingKind(StrEnum):
     def blocks_entries(self) -> bool:
         """Whether books and exchange differ; an order that is another's is only shown."""
         return self is not FindingKind.FOREIGN_ORDER
-
-
-class MessageKind(StrEnum):
-    """What a user is told unasked."""
-
-    STOP_FIRED = "stop_fired"
-    PAUSED_BY_LIMIT = "paused_by_limit"
-    KEY_REFUSED = "key_refused"
-    ORDER_STUCK = "order_stuck"

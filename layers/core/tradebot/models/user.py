@@ -22,6 +22,7 @@ class User(Base):
     __table_args__ = (
         # One address, one account, however it is typed: it is stored in lower case.
         CheckConstraint("email = lower(email)", name="email_lower_case"),
+        CheckConstraint("new_email = lower(new_email)", name="new_email_lower_case"),
         CheckConstraint("token_version >= 0", name="token_version_not_negative"),
     )
 
@@ -33,6 +34,14 @@ class User(Base):
     #: SHA-256 of the token, never the token.
     reset_token: Mapped[str | None] = mapped_column(String(128), unique=True)
     reset_token_expires: Mapped[datetime | None]
+    #: Null until the address was confirmed by a token mailed to it; nobody logs in before.
+    verified_at: Mapped[datetime | None]
+    #: An address that is to take the present one's place once it is confirmed.
+    new_email: Mapped[str | None] = mapped_column(String(320))
+    #: SHA-256 of the token that confirms the address, or the new one.
+    verification_token: Mapped[str | None] = mapped_column(String(128), unique=True)
+    verification_token_expires: Mapped[datetime | None]
+    display_name: Mapped[str | None] = mapped_column(String(100))
     #: Every access token carries it; raising it ends all sessions at once.
     token_version: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]

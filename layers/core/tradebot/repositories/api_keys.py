@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal, or_, select, text
+from sqlalchemy import delete, func, insert, literal, or_, select, text, update
 
 from tradebot.errors import NotFoundError
 from tradebot.models import ApiKey, BotConfig, BotState
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
     from tradebot.repositories.pages import Record
@@ -25,6 +27,7 @@ _SHOWN = (
     ApiKey.is_valid,
     ApiKey.checked_at,
     ApiKey.check_error,
+    ApiKey.check_warning,
     ApiKey.created_at,
     ApiKey.updated_at,
 )
@@ -60,6 +63,29 @@ def insert_api_key(
         )
         .returning(*_SHOWN)
     ).one()
+
+
+def update_api_key(session: Session, user_id: int, api_key_id: int, values: Mapping[str, Any]) -> Record:
+    """Change what `values` names and return what may be shown. Raises NotFoundError."""
+    statement = (
+        update(ApiKey).where(ApiKey.id == api_key_id, ApiKey.user_id == user_id).values(**values).returning(*_SHOWN)
+    )
+    return _found(session.execute(statement, execution_options={"synchronize_session": False}))
+
+
+def replace_secret(session: Session, user_id: int, api_key_id: int, sealed: SealedCredentials) -> Record:
+    """Put other credentials into the row, unchecked, and return what may be shown."""
+    values = {
+        "encrypted_api_key": sealed.encrypted_api_key,
+        "encrypted_secret_key": sealed.encrypted_secret_key,
+        "encrypted_data_key": sealed.encrypted_data_key,
+        "key_hint": sealed.key_hint,
+        "is_valid": False,
+        "checked_at": None,
+        "check_error": None,
+        "check_warning": None,
+    }
+    return update_api_key(session, user_id, api_key_id, values)
 
 
 def count_api_keys(session: Session, user_id: int) -> int:
@@ -103,6 +129,21 @@ def find_bot_that_needs_key(session: Session, user_id: int, api_key_id: int) -> 
             BotConfig.api_key_id == api_key_id,
             BotConfig.user_id == user_id,
             or_(BotConfig.is_active, BotState.in_position, BotState.lease_expires_at > func.now()),
+        )
+        .order_by(BotConfig.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def find_running_bot_of_key(session: Session, user_id: int, api_key_id: int) -> Record | None:
+    """Return id and name of a bot that is active with this key, or of which a tick still runs."""
+    return session.execute(
+        select(BotConfig.id, BotConfig.name)
+        .join(BotState, BotState.id == BotConfig.id)
+        .where(
+            BotConfig.api_key_id == api_key_id,
+            BotConfig.user_id == user_id,
+            or_(BotConfig.is_active, BotState.lease_expires_at > func.now()),
         )
         .order_by(BotConfig.id)
         .limit(1)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, literal, select, text, update
 
 from tradebot.errors import NotFoundError
-from tradebot.models import LIVE_STATUSES, BotConfig, MarketType, Order
+from tradebot.models import LIVE_STATUSES, BotConfig, BotState, MarketType, Order
+from tradebot.repositories.filters import where_equal
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Record
 
 #: Every column but the owner's id, which the asker knows.
@@ -32,9 +34,9 @@ def count_bot_configs(session: Session, user_id: int) -> int:
     return session.scalar(select(func.count()).select_from(BotConfig).where(BotConfig.user_id == user_id)) or 0
 
 
-def list_bot_configs(session: Session, user_id: int, *, limit: int, cursor: str | None) -> Page:
-    """Return a page of the user's bots, newest first."""
-    query = select(*_SHOWN).where(BotConfig.user_id == user_id)
+def list_bot_configs(session: Session, user_id: int, *, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """Return a page of the user's bots, newest first. `filters`: columns of bot_configs."""
+    query = where_equal(select(*_SHOWN).where(BotConfig.user_id == user_id), BotConfig, filters)
     return newest_first(session, query, BotConfig.created_at, BotConfig.id, limit=limit, cursor=cursor)
 
 
@@ -88,6 +90,26 @@ def find_active_futures_bot(
         )
         .limit(1)
     ).one_or_none()
+
+
+def lock_engaged_bots(session: Session, user_id: int) -> Sequence[Record]:
+    """Return id, name and is_ticking of bots that are active, hold a position, tick, or have an order that may execute.
+
+    All of the user's bots are held until the transaction ends, so that none starts meanwhile.
+    """
+    is_ticking = func.coalesce(BotState.lease_expires_at > func.now(), False)
+    is_owed = (
+        select(literal(1)).where(Order.bot_config_id == BotConfig.id, Order.user_id == user_id, text(LIVE_STATUSES))
+    ).exists()
+    is_engaged = BotConfig.is_active | BotState.in_position | is_ticking | is_owed
+    rows = session.execute(
+        select(BotConfig.id, BotConfig.name, is_ticking.label("is_ticking"), is_engaged.label("is_engaged"))
+        .join(BotState, BotState.id == BotConfig.id)
+        .where(BotConfig.user_id == user_id)
+        .order_by(BotConfig.id)
+        .with_for_update()
+    )
+    return [row for row in rows if row.is_engaged]
 
 
 def has_unsettled_orders(session: Session, user_id: int, bot_config_id: int) -> bool:

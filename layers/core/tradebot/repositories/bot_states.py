@@ -10,11 +10,13 @@ from sqlalchemy.types import String
 
 from tradebot.errors import NotFoundError
 from tradebot.models import BotConfig, BotState, BotStatus
+from tradebot.repositories.filters import where_equal
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Record
 
 #: Market time at which whatever is due "at once" is due: before every tick.
@@ -65,13 +67,16 @@ def insert_bot_state(session: Session, user_id: int, bot_config_id: int) -> None
     session.execute(insert(BotState).values(id=bot_config_id, user_id=user_id))
 
 
-def list_bot_states(session: Session, user_id: int, *, limit: int, cursor: str | None) -> Page:
-    """Return a page of the states of the user's bots, newest bot first."""
+def list_bot_states(session: Session, user_id: int, *, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """Return a page of the states of the user's bots, newest bot first. `filters`: status (as shown), symbol."""
     query = (
         select(*_SHOWN, BotConfig.created_at)
         .join(BotConfig, BotConfig.id == BotState.id)
         .where(BotState.user_id == user_id, BotConfig.user_id == user_id)
     )
+    if filters.get("status") is not None:
+        query = query.where(_STATUS.op("=")(filters["status"]))
+    query = where_equal(query, BotConfig, {"symbol": filters.get("symbol")})
     return newest_first(session, query, BotConfig.created_at, BotState.id, limit=limit, cursor=cursor)
 
 

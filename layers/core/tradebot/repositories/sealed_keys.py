@@ -44,12 +44,14 @@ def load_sealed_key(session: Session, user_id: int, api_key_id: int) -> SealedKe
     return SealedKey(*row)
 
 
-def record_key_check(session: Session, user_id: int, api_key_id: int, *, is_valid: bool, error: str | None) -> None:
+def record_key_check(
+    session: Session, user_id: int, api_key_id: int, *, is_valid: bool, error: str | None, warning: str | None
+) -> None:
     """Store what a check found."""
     session.execute(
         update(ApiKey)
         .where(ApiKey.id == api_key_id, ApiKey.user_id == user_id)
-        .values(is_valid=is_valid, checked_at=func.now(), check_error=error),
+        .values(is_valid=is_valid, checked_at=func.now(), check_error=error, check_warning=warning),
         execution_options={"synchronize_session": False},
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Date, Numeric, and_, case, cast, desc, func, literal, literal_column, select
 
 from tradebot.models import Trade
+from tradebot.repositories.filters import where_equal, within
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.span import Span
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Record
 
 _SHOWN = tuple(column for column in Trade.__table__.columns if column.name not in {"user_id", "order_id"})
@@ -37,11 +40,20 @@ _IS_OTHER_ASSET = and_(_ASSET.is_not(None), ~_IS_QUOTE, ~_IS_BASE, Trade.commiss
 _ZERO = literal(0, Numeric)
 
 
-def list_trades(session: Session, user_id: int, *, bot_config_id: int | None, limit: int, cursor: str | None) -> Page:
+def list_trades(
+    session: Session,
+    user_id: int,
+    *,
+    bot_config_id: int | None,
+    filters: Filters,
+    traded: Span,
+    limit: int,
+    cursor: str | None,
+) -> Page:
     """Return a page of the user's trades, of one bot or of all, newest first."""
     query = select(*_SHOWN).where(Trade.user_id == user_id)
-    if bot_config_id is not None:
-        query = query.where(Trade.bot_config_id == bot_config_id)
+    query = where_equal(query, Trade, {"bot_config_id": bot_config_id, **filters})
+    query = within(query, Trade.timestamp, traded)
     return newest_first(session, query, Trade.timestamp, Trade.id, limit=limit, cursor=cursor)
 
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tradebot.cloud_calls import calling
 from tradebot.errors import TradeBotError
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ class KmsDataKeyMaker:
     key_id: str
 
     def make(self, context: Mapping[str, str]) -> DataKey:
-        """Return a fresh 256-bit key, bound to `context`."""
-        made = self.make_client().generate_data_key(
-            KeyId=self.key_id, KeySpec="AES_256", EncryptionContext=dict(context)
-        )
+        """Return a fresh 256-bit key, bound to `context`. Raises CloudUnavailableError."""
+        with calling("The key service"):
+            made = self.make_client().generate_data_key(
+                KeyId=self.key_id, KeySpec="AES_256", EncryptionContext=dict(context)
+            )
         return DataKey(plaintext=made["Plaintext"], wrapped=made["CiphertextBlob"])
 
 

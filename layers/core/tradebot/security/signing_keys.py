@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from tradebot.cloud_calls import calling
 from tradebot.errors import ConfigurationError
 from tradebot.security.tokens import SigningKey
 
@@ -61,6 +62,10 @@ class SecretsManagerSigningKeys:
         return next((key for key in self._keys if key.key_id == key_id), None)
 
     def _read(self) -> None:
+        with calling("The secret that signs tokens"):
+            self._read_secret()
+
+    def _read_secret(self) -> None:
         client = self._make_client()
         keys = [_parse(client.get_secret_value(SecretId=self._secret_id)["SecretString"])]
         try:

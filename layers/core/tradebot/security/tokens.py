@@ -61,6 +61,8 @@ class AccessToken:
 
     user_id: int
     token_version: int
+    #: Where it was shown from: the client's address as the gateway saw it. Not part of the token.
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

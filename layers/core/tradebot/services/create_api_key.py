@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError
-from tradebot.repositories import api_keys
+from tradebot.repositories import api_keys, audit_events
 from tradebot.security.credentials import seal_credentials
+from tradebot.security.exchange_secrets import canonical_credentials
 
 if TYPE_CHECKING:
     from tradebot.repositories.pages import Record
@@ -30,7 +32,11 @@ class CreateApiKey:
     request_key_check: RequestKeyCheck
 
     def __call__(self, token: AccessToken, *, credentials: Credentials, label: str | None, environment: str) -> Record:
-        """Return the stored key, `is_valid` false. Raises ConflictError where the user has MAX_API_KEYS already."""
+        """Return the stored key, `is_valid` false.
+
+        Raises InvalidInputError where they have no key's shape, ConflictError where the user has MAX_API_KEYS already.
+        """
+        credentials = canonical_credentials(credentials)
         with self.sessions.of(token) as session:
             if api_keys.count_api_keys(session, token.user_id) >= MAX_API_KEYS:
                 raise ConflictError(f"An account holds at most {MAX_API_KEYS} API keys; delete one first.")
@@ -40,6 +46,14 @@ class CreateApiKey:
         with self.sessions.of(token) as session:
             stored = api_keys.insert_api_key(
                 session, token.user_id, api_key_id=api_key_id, label=label, environment=environment, sealed=sealed
+            )
+            audit_events.record_event(
+                session,
+                token.user_id,
+                Action.API_KEY_CREATED,
+                of=("api_key", api_key_id),
+                source=token.source,
+                details={"after": {"label": label, "environment": environment, "key_hint": sealed.key_hint}},
             )
         self.request_key_check(api_key_id=api_key_id, user_id=token.user_id)
         return stored

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError
-from tradebot.repositories import bot_configs, bot_states
+from tradebot.repositories import audit_events, bot_configs, bot_states
 
 if TYPE_CHECKING:
     from tradebot.security.tokens import AccessToken
@@ -33,3 +34,11 @@ class DeleteBot:
             if bot_configs.has_unsettled_orders(session, token.user_id, bot_config_id):
                 raise ConflictError("An order of the bot may still execute; start the bot to settle it, then stop it.")
             bot_configs.delete_bot_config(session, token.user_id, bot_config_id)
+            audit_events.record_event(
+                session,
+                token.user_id,
+                Action.BOT_DELETED,
+                of=("bot", bot_config_id),
+                source=token.source,
+                details={"before": {"name": bot.name, "symbol": bot.symbol}},
+            )

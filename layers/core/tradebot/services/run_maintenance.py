@@ -1,4 +1,4 @@
-"""What nobody asks for and has to happen: keys not checked for a day are checked, the rule fires while bots trade."""
+"""What nobody asks for and has to happen: mail, keys not checked for a day, the rule while bots trade, purges."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from tradebot.observability import count, logger
 from tradebot.repositories.due_bots import is_any_bot_scheduled
+from tradebot.repositories.purges import purge_expired
 from tradebot.repositories.sealed_keys import find_keys_to_check
 
 if TYPE_CHECKING:
     from tradebot.aws.invoker import Invoker
     from tradebot.aws.schedule import TickSchedule
+    from tradebot.services.send_mail import SendMail
     from tradebot.services.user_sessions import OpenSession
 
 CHECK_KEYS_AFTER_HOURS = 24
@@ -27,6 +29,7 @@ class RunMaintenance:
     #: bot_runner, which alone may decrypt.
     bot_runner: Invoker
     schedule: TickSchedule
+    send_mail: SendMail
 
     def __call__(self) -> int:
         """Return how many keys are on their way to their check."""
@@ -38,6 +41,9 @@ class RunMaintenance:
             self.schedule.enable()
         for key in keys:
             self.bot_runner.invoke({"check_key": {"api_key_id": key.api_key_id, "user_id": key.user_id}})
+        sent = self.send_mail()
+        with self.open_session(None) as session:
+            purged = purge_expired(session)
         count("KeyChecksRequested", len(keys))
-        logger().info("maintenance done", keys_to_check=len(keys))
+        logger().info("maintenance done", keys_to_check=len(keys), mails_sent=sent, purged=purged)
         return len(keys)

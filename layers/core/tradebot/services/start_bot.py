@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError, InvalidInputError
-from tradebot.repositories import api_keys, bot_configs, bot_states
+from tradebot.repositories import api_keys, audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class StartBot:
                 if unchecked_key_id is None:
                     bot_configs.update_bot_config(session, token.user_id, bot_config_id, {"is_active": True})
                     bot_states.start_bot(session, token.user_id, bot_config_id)
+                    audit_events.record_event(
+                        session, token.user_id, Action.BOT_STARTED, of=("bot", bot_config_id), source=token.source
+                    )
             state = bot_states.get_bot_state(session, token.user_id, bot_config_id)
         if unchecked_key_id is not None:
             self.request_key_check(api_key_id=unchecked_key_id, user_id=token.user_id)

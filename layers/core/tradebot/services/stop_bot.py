@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradebot.repositories import bot_configs, bot_states
+from tradebot.domain.audit import Action
+from tradebot.repositories import audit_events, bot_configs, bot_states
 
 if TYPE_CHECKING:
     from tradebot.repositories.pages import Record
@@ -26,4 +27,7 @@ class StopBot:
             if bot.is_active:
                 bot_configs.update_bot_config(session, token.user_id, bot_config_id, {"is_active": False})
                 bot_states.stop_bot(session, token.user_id, bot_config_id)
+                audit_events.record_event(
+                    session, token.user_id, Action.BOT_STOPPED, of=("bot", bot_config_id), source=token.source
+                )
             return bot_states.get_bot_state(session, token.user_id, bot_config_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError
-from tradebot.repositories import bot_configs, bot_states
+from tradebot.repositories import audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
 from tradebot.services.create_bot import require_own_api_key
 
@@ -51,7 +52,16 @@ class UpdateBot:
                 if effective.keys() & _WHOSE_BOOKS:
                     bot_states.forget_books(session, token.user_id, bot_config_id)
             require_own_api_key(session, token.user_id, effective.get("api_key_id"))
-            return bot_configs.update_bot_config(session, token.user_id, bot_config_id, effective)
+            changed = bot_configs.update_bot_config(session, token.user_id, bot_config_id, effective)
+            audit_events.record_event(
+                session,
+                token.user_id,
+                Action.BOT_UPDATED,
+                of=("bot", bot_config_id),
+                source=token.source,
+                details=audit_events.changes(current, changed, effective),
+            )
+            return changed
 
 
 def _require_changeable(current: Record, position: Record, effective: Mapping[str, Any]) -> None:

@@ -136,21 +136,13 @@ static void held(Run *run, const int64_t *candle, int64_t open_ms, int64_t close
 
 /* ---- The close ---- */
 
-static int rank(int64_t reason) {
-    if (reason >= STOP_LOSS && reason <= LIQUIDATION) return 3;
-    if (reason == DAILY_LOSS || reason == DAILY_TARGET) return 2;
-    return reason == MANUAL;
-}
-
-/* One that is pending keeps its name; its reason may be outranked. */
+/* What is pending leaves at the next open, so nothing is pending when a close begins; and a close asks by rank, the
+   greatest first. So the first to ask is the one that counts. */
 static void want_exit(State *state, int64_t reason) {
-    if (state->exit_reason == NO_REASON) {
-        state->exit_reason = reason;
-        state->exit_close_ms = state->last_close_ms;
-        state->exit_close = state->last_close;
-    } else if (rank(reason) > rank(state->exit_reason)) {
-        state->exit_reason = reason;
-    }
+    if (state->exit_reason != NO_REASON) return;
+    state->exit_reason = reason;
+    state->exit_close_ms = state->last_close_ms;
+    state->exit_close = state->last_close;
 }
 
 /* The strategy's interface asserts that no close contradicts itself: a defect, which the plain engine says in words. */

@@ -7,13 +7,14 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import Execution, Leg
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.decision import EntryDecision
-from tradebot.models import FindingKind, MessageKind
+from tradebot.models import FindingKind
 from tradebot.repositories.findings import Difference
 from tradebot.repositories.outbox import Message
 from tradebot.services.run_bot.context import Outcome

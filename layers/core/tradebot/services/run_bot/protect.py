@@ -86,9 +86,7 @@ def protect(tick: Tick) -> None:
 
 
 def _stop_is_in_doubt(tick: Tick, wanted: Protection) -> bool:
-    """Whether another stop could do harm: on spot beside any that may rest, on futures, where it only reduces, never
-    but as the very same order.
-    """
+    """Whether another stop could do harm: on spot beside any that may rest; on futures it only reduces."""
     doubtful = [order for order in tick.in_doubt if order.leg.is_protection]
     return any(not tick.parameters.is_futures or order.decision_key == wanted.key for order in doubtful)
 

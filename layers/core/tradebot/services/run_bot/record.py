@@ -12,7 +12,7 @@ from tradebot.repositories.findings import keep_findings
 from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
 from tradebot.repositories.orders import add_to_trade, insert_adopted, insert_fills, settle_order
-from tradebot.repositories.outbox import insert_messages
+from tradebot.repositories.outbox import add_events
 from tradebot.services.run_bot.liquidation import NO_ROW
 from tradebot.services.run_bot.paper import record_paper_trades
 
@@ -29,7 +29,7 @@ def record(session: Session, tick: Tick) -> None:
     for outcome in tick.unrecorded:
         _record_outcome(session, tick, outcome)
     insert_funding(session, _funding_rows(tick))
-    insert_messages(session, tick.claim.user_id, tick.outbox)
+    add_events(session, tick.claim.user_id, tick.outbox)
 
 
 def clear_recorded(tick: Tick) -> None:

@@ -1,12 +1,12 @@
-"""What a user is told unasked: a stop that fired, a pause, a key that is refused, an order or a position that is stuck."""
+"""What a user is told unasked: a pause, a key that is refused, an order or a position that is stuck."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
+from tradebot.domain.message import MessageKind
 from tradebot.errors import ExchangeAuthenticationError, ExchangeClockError
-from tradebot.models import MessageKind
 from tradebot.observability import count, logger
 from tradebot.repositories.outbox import Message
 from tradebot.services.run_bot.protect import is_protected

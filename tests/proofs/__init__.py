@@ -1,0 +1,1 @@
+"""Proofs that can run far longer than a test: the bounded share of each runs with the tests."""
