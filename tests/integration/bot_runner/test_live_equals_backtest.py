@@ -56,9 +56,11 @@ def test_live_trades_are_the_backtests(make_world: Callable[..., World], market:
         (trade.side.value, str(trade.reason), trade.price, trade.quantity, trade.realized_pnl)
         for trade in _backtest(world, bot, market)
     ]
-    assert live == tested[: len(live)]
-    assert len(tested) - len(live) <= 1
-    assert len(live) >= 8
+    # The last tick trades at the open of a candle that the backtest does not have.
+    both = min(len(live), len(tested))
+    assert live[:both] == tested[:both]
+    assert len(live) - len(tested) in {0, 1, 2}
+    assert both >= 8
     assert len({reason for _, reason, *_ in live}) >= 3
     world.assert_ledger_matches_exchange()
 

@@ -32,6 +32,8 @@ class Venue:
     """What all accounts on one base URL share in a warm process: the IP address's ban, the clock offset, filters."""
 
     base_url: str
+    #: The local clock that signs: nanoseconds since 1970. A proof brings its own.
+    now_ns: Callable[[], int] = time.time_ns
     request_count: int = 0
     #: Seconds spent on requests: sending, waiting, receiving.
     waited_seconds: float = 0.0
@@ -93,7 +95,7 @@ class CcxtTransport:
 
     def wire_now_ms(self) -> int:
         """Return the exchange's time in ms: the local clock plus the measured offset."""
-        return time.time_ns() // 1_000_000 + (self.venue.clock_offset_ms or 0)
+        return self.venue.now_ns() // 1_000_000 + (self.venue.clock_offset_ms or 0)
 
     def synchronise_clock(self, read_server_time_ms: Callable[[], int], *, force: bool = False) -> None:
         """Measure the offset by the midpoint of a round trip, at most once a minute unless `force`."""
@@ -101,9 +103,9 @@ class CcxtTransport:
         age = time.monotonic() - venue.clock_measured_at
         if not force and venue.clock_offset_ms is not None and age < CLOCK_OFFSET_KEPT_SECONDS:
             return
-        before_ns = time.time_ns()
+        before_ns = venue.now_ns()
         server_ms = read_server_time_ms()
-        after_ns = time.time_ns()
+        after_ns = venue.now_ns()
         offset_ms = server_ms - (before_ns + after_ns) // 2_000_000
         if abs(offset_ms) > CLOCK_OFFSET_LIMIT_MS:
             venue.clock_offset_ms = None

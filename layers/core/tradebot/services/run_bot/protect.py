@@ -16,7 +16,7 @@ from tradebot.errors import ExchangeAuthenticationError, ExchangeThrottledError,
 from tradebot.repositories.orders import count_attempts
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
-from tradebot.services.run_bot.place_order import MIN_REMAINING_MS, Draft, Sent, place
+from tradebot.services.run_bot.place_order import Draft, Sent, place
 from tradebot.services.run_bot.recover import QUIET_MS, look_up
 from tradebot.services.run_bot.withdraw import withdraw
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tradebot.repositories.orders import LiveOrder
     from tradebot.services.run_bot.context import Tick
 
-#: What a wait for the quiet time has to leave: a query, its list, a new placement, the record.
+#: Of the function's time, what a wait for the quiet time has to leave: a query, its list, a new order, the record.
 _LEFT_AFTER_QUIET_MS = 20_000
 
 
@@ -225,7 +225,7 @@ def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
     """Wait until "no such order" means that it never was, if the function has the time."""
     signed_at_ms = sent.settlements[0].order.signed_at_ms
     wait_ms = signed_at_ms + QUIET_MS - tick.account.wire_now_ms()
-    if tick.remaining_ms() - wait_ms < MIN_REMAINING_MS + _LEFT_AFTER_QUIET_MS:
+    if tick.remaining_ms() - wait_ms < _LEFT_AFTER_QUIET_MS:
         return False
     tick.sleep(max(0, wait_ms) / 1000)
     return True
