@@ -17,6 +17,7 @@ from tradebot.errors import InvalidInputError
 from tradebot.services.bot_rules import require_consistent
 from tradebot_api.schemas.bot_configs import BotConfigIn
 from tradebot_cli.errors import CommandError, ExitCode
+from tradebot_cli.exchange_info_file import read_rules
 from tradebot_cli.funding_file import read_funding
 from tradebot_cli.options import CONFIG_OPTIONS, flag_of
 from tradebot_cli.symbols import guessed_rules, known_rules, symbol_in
@@ -74,7 +75,7 @@ def setup_of(options: argparse.Namespace, plan: Plan, candles: CandleArray) -> t
         notes.append(
             f"Binance's filters of {plan.symbol} are not known here; assumed: tick {rules.tick_size.normalize():f}, "
             f"step {rules.step_size.normalize():f}, least order {rules.min_notional.normalize():f} "
-            f"{rules.quote_asset}. --tick-size, --step-size and --min-notional set them."
+            f"{rules.quote_asset}. --exchange-info reads them; --tick-size, --step-size and --min-notional set them."
         )
     has_limit = any((parameters.max_daily_loss_ppm, parameters.daily_target_ppm, parameters.max_daily_trades))
     if has_limit and parameters.timeframe.seconds >= _DAY_SECONDS:
@@ -100,7 +101,10 @@ def setup_of(options: argparse.Namespace, plan: Plan, candles: CandleArray) -> t
 
 
 def _rules(options: argparse.Namespace, plan: Plan, candles: CandleArray) -> tuple[SymbolRules, bool]:
-    rules = known_rules(plan.parameters.market_type, plan.symbol)
+    if options.exchange_info:
+        rules: SymbolRules | None = read_rules(options.exchange_info, plan.symbol)
+    else:
+        rules = known_rules(plan.parameters.market_type, plan.symbol)
     is_guessed = rules is None
     if rules is None:
         price = Decimal(candles.close[-1]).scaleb(-candles.price_decimals)

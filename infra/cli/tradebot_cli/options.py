@@ -156,6 +156,12 @@ def _add_market(group: argparse._ArgumentGroup) -> None:
     ):
         group.add_argument(f"--{name}", type=decimal, metavar="X", help=f"{what} (default: Binance's for the symbol)")
     group.add_argument(
+        "--exchange-info",
+        type=Path,
+        metavar="INFO.json",
+        help="a saved answer of Binance's exchangeInfo, for the filters of any symbol",
+    )
+    group.add_argument(
         "--maintenance-perc",
         type=decimal,
         default=Decimal("0.4"),
