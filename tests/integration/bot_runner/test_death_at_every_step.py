@@ -26,9 +26,7 @@ NEVER_ON_SPOT = {name for name in STEPS if "take_profit" in name}
 @pytest.mark.parametrize("market", ["spot", "futures"])
 def test_after_a_death_at_any_step_two_ticks_put_all_in_order(make_world: Callable[..., World], market: str) -> None:
     world = make_world(WAVES)
-    bot = world.add_bot(
-        position_type=market, trailing_stop_active=True, trailing_stop_perc=Decimal("1.5"), leverage=2
-    )
+    bot = world.add_bot(position_type=market, trailing_stop_active=True, trailing_stop_perc=Decimal("1.5"), leverage=2)
     minute = 0
     steps = [name for name in STEPS if market == "futures" or name not in NEVER_ON_SPOT]
     for name in steps:
@@ -40,7 +38,7 @@ def test_after_a_death_at_any_step_two_ticks_put_all_in_order(make_world: Callab
             world.tick(bot, minute)
         _assert_agreement(world, bot, market, name)
     reasons = {trade.reason.value for trade in world.trades()}
-    assert {"entry_signal", "exit_signal"} < reasons
+    assert {"entry_signal", "exit_signal"} <= reasons
     assert len(world.trades()) > len(steps)
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from sqlalchemy import text
 
 from tests.integration.bot_runner.conftest import at, traded
-from tests.integration.bot_runner.test_a_bot_trades import TURN_UP, UP_THEN_DOWN
+from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
 from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS, Misbehaving
 from tradebot.domain.order import OrderRequest, OrderType, Side
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError, OrderRejectedError, StopWouldTriggerError
@@ -242,9 +241,7 @@ def test_an_order_of_somebody_else_is_shown_and_left_alone(make_world: Callable[
     bot = world.add_bot()
     world.ticks(bot, range(3))
     line = stranger(world, "spot")
-    order = OrderRequest(
-        "BTCUSDT", Side.BUY, OrderType.LIMIT, Decimal("0.01"), "by-hand", price=Decimal("15000.00")
-    )
+    order = OrderRequest("BTCUSDT", Side.BUY, OrderType.LIMIT, Decimal("0.01"), "by-hand", price=Decimal("15000.00"))
     line.send_order(order, line.wire_now_ms())
     world.tick(bot, 3)
     (finding,) = findings(world)

@@ -32,8 +32,6 @@ class Venue:
     """What all accounts on one base URL share in a warm process: the IP address's ban, the clock offset, filters."""
 
     base_url: str
-    #: The local clock that signs: nanoseconds since 1970. A proof brings its own.
-    now_ns: Callable[[], int] = time.time_ns
     request_count: int = 0
     #: Seconds spent on requests: sending, waiting, receiving.
     waited_seconds: float = 0.0
@@ -43,6 +41,8 @@ class Venue:
     clock_measured_at: float = 0.0
     #: Parsed filters by symbol, with the monotonic second of their reading.
     symbol_rules: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    #: The local clock that signs, in nanoseconds since 1970.
+    now_ns: Callable[[], int] = time.time_ns
 
     def refuse_while_blocked(self) -> None:
         """Raise where an earlier 429 or 418 still forbids sending."""

@@ -53,6 +53,8 @@ class ExchangeLines:
     make_key_checker: KeyCheckerMaker
     #: Base URL of an environment's market.
     base_url: Callable[[str, str], str]
+    #: The local clock that signs, in nanoseconds since 1970.
+    now_ns: Callable[[], int] = time.time_ns
     _venues: dict[str, Venue] = field(default_factory=dict)
     _markets: dict[tuple[str, str], MarketData] = field(default_factory=dict)
     _accounts: dict[tuple[int, datetime | None, str], tuple[float, Account]] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class ExchangeLines:
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)
         # By market as well: the two keep filters of the same symbols, even where one server stands for both.
-        return self._venues.setdefault(f"{market_type} {url}", Venue(url))
+        return self._venues.setdefault(f"{market_type} {url}", Venue(url, now_ns=self.now_ns))
 
     def _credentials(self, user_id: int, api_key_id: int) -> tuple[str, Credentials]:
         with self.open_session(user_id) as session:
