@@ -12,6 +12,7 @@ from tradebot_api.cors import Cors
 from tradebot_api.docs import router as docs_router
 from tradebot_api.edge import Edge
 from tradebot_api.errors import add_error_handlers
+from tradebot_api.idempotent import Idempotent
 from tradebot_api.openapi import openapi_document
 from tradebot_api.routers import accounts, api_keys, audit_events, bot_configs, bots, health, sessions
 
@@ -40,7 +41,7 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Edge), Middleware(Cors), Middleware(Conditional)],
+        middleware=[Middleware(Edge), Middleware(Cors), Middleware(Conditional), Middleware(Idempotent)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.use_cases = use_cases

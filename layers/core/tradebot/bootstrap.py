@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
+    from tradebot.services.act_once import ActOnce
     from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_api_key import CheckApiKey
@@ -129,6 +130,7 @@ class ApiUseCases:
     tokens: TokenAuthority
     check_health: CheckHealth
     allowed_origins: frozenset[str]
+    act_once: ActOnce
     register_user: RegisterUser
     verify_address: VerifyAddress
     log_in: LogIn
@@ -177,6 +179,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
+    from tradebot.services.act_once import ActOnce
     from tradebot.services.bot_rules import warnings_of
     from tradebot.services.change_account import ChangeAddress, ChangePassword, ConfirmPassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
@@ -219,6 +222,7 @@ def api_use_cases() -> ApiUseCases:
         tokens=tokens,
         check_health=CheckHealth(session),
         allowed_origins=settings.allowed_origins,
+        act_once=ActOnce(sessions),
         register_user=RegisterUser(session, throttle, passwords, request_mail),
         verify_address=VerifyAddress(session, throttle, request_mail),
         log_in=LogIn(session, throttle, passwords, tokens),
