@@ -45,6 +45,7 @@ def test_a_database_that_restarts_while_the_exchange_is_asked_loses_nothing(
             if name == call:
                 world.sql(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'app_worker'"
+                    " AND datname = current_database()"
                 )
             return super().__getattr__(name)
 

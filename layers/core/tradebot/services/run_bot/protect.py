@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import protection_key
 from tradebot.engine import tick as engine
-from tradebot.errors import ExchangeAuthenticationError, ExchangeThrottledError, StopWouldTriggerError
+from tradebot.errors import (
+    ExchangeAuthenticationError,
+    ExchangeError,
+    ExchangeThrottledError,
+    StopWouldTriggerError,
+)
 from tradebot.repositories.orders import count_attempts
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
@@ -59,9 +64,15 @@ def resting_levels(tick: Tick) -> engine.Resting:
 
 
 def is_protected(tick: Tick) -> bool:
-    """Whether a stop rests for all that is held, or what is held is on its way out."""
-    wanted = _wanted(tick)
-    if wanted is None or tick.exit_is_in_doubt:
+    """Whether a stop rests for all that is held, or what is held is on its way out.
+
+    Where the exchange did not answer, what is not known counts as it was left: protected.
+    """
+    try:
+        wanted = _wanted(tick)
+    except ExchangeError:
+        return True
+    if not tick.knows_orders or wanted is None or tick.exit_is_in_doubt:
         return True
     return any(wanted.is_stop(order) for order in tick.resting)
 

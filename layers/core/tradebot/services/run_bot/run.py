@@ -157,6 +157,7 @@ def _trade(tick: Tick) -> None:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
+    tick.knows_orders = True
     if tick.parameters.is_futures:
         adopt_liquidation(tick)
         read_funding(tick)
