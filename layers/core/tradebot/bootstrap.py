@@ -275,14 +275,19 @@ def dispatch_due_bots() -> DispatchDueBots:
 
 @cache
 def exchange_lines() -> ExchangeLines:
-    """Return the process's lines to the exchange (BINANCE_*_URL, CREDENTIALS_KEY_ID). ccxt is loaded by the first."""
+    """Return the process's lines to the exchange (BINANCE_*_URL, EXCHANGE_EGRESS, CREDENTIALS_KEY_ID).
+
+    ccxt is loaded by the first.
+    """
     from tradebot.exchange.ccxt_client import make_client, make_key_checker
     from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
     from tradebot.services.exchange_lines import ExchangeLines
 
     settings = load_settings()
     data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
-    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, settings.binance_url)
+    return ExchangeLines(
+        open_session(), data_keys, make_client, make_key_checker, settings.binance_url, egress=settings.exchange_egress
+    )
 
 
 @cache

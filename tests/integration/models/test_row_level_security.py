@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     EngineAs = Callable[[str | None], Engine]
 
 #: Tables without a user: what is in them is nobody's, and the roles that need them see all of it.
-NOBODYS = ("throttles",)
+NOBODYS = {"throttles", "exchange_limits", "markets", "market_symbols", "candle_series", "candles"}
 TABLES = tuple(name for name in Base.metadata.tables if name not in NOBODYS)
 #: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
 GRANTED = {
@@ -37,6 +37,8 @@ GRANTED = {
         "fills": "S",
         "trades": "S",
         "backtests": "SIUD",
+        "markets": "S(listed_at venue)",
+        "market_symbols": "S(status symbol venue)",
         "funding": "S",
         "findings": "S",
         "refresh_tokens": "SI U(revoked_at used_at)",
@@ -54,6 +56,11 @@ GRANTED = {
         "fills": "SI",
         "trades": "SIU",
         "backtests": "SU",
+        "exchange_limits": "SIU",
+        "markets": "SIU",
+        "market_symbols": "SIUD",
+        "candle_series": "SIU",
+        "candles": "SI",
         "funding": "SI",
         "findings": "SIU",
         "audit_events": "I",
@@ -66,6 +73,8 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "candle_series": "SD U(covered_from)",
+        "candles": "D S(open_at series_id)",
         "users": "D S(created_at email id new_email verified_at)"
         " U(reset_token reset_token_expires updated_at verification_token verification_token_expires)",
         "outbox": "SD U(attempts last_error next_attempt_at sent_at)",
@@ -151,6 +160,11 @@ def test_the_roles_hold_these_grants_and_no_others(tenants: Tenants) -> None:
                     last = letter == letters.replace(" ", "")[-1]
                     expected[role, name, COMMANDS[letter]] = set(columns.rstrip(")").split()) if last else set()
     assert found == expected
+
+
+def test_every_table_without_a_user_is_known_as_one() -> None:
+    without = {name for name, one in Base.metadata.tables.items() if "user_id" not in one.c and name != "users"}
+    assert without == NOBODYS
 
 
 def test_every_table_has_row_level_security_that_binds_its_owner_too(tenants: Tenants) -> None:

@@ -20,9 +20,11 @@ from tradebot.models.enums import (
     Timeframe,
     TradeReason,
 )
+from tradebot.models.exchange_limit import ExchangeLimit
 from tradebot.models.finding import Finding
 from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
+from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.outbox_message import OutboxMessage
 from tradebot.models.refresh_token import RefreshToken
@@ -40,6 +42,8 @@ __all__ = [
     "BotConfig",
     "BotState",
     "BotStatus",
+    "CandleSeries",
+    "ExchangeLimit",
     "Fill",
     "Finding",
     "FindingKind",
@@ -47,6 +51,8 @@ __all__ = [
     "IdempotencyKey",
     "KeyEnvironment",
     "Leg",
+    "Market",
+    "MarketSymbol",
     "MarketType",
     "Order",
     "OrderStatus",
@@ -55,6 +61,7 @@ __all__ = [
     "PositionSide",
     "RefreshToken",
     "Side",
+    "StoredCandle",
     "Throttle",
     "Timeframe",
     "Trade",

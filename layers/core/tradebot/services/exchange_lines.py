@@ -6,9 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tradebot.errors import DatabaseUnavailableError
 from tradebot.exchange.transport import Venue
+from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+from tradebot.observability import logger
 from tradebot.repositories.sealed_keys import load_sealed_key
 from tradebot.security.credentials import open_credentials
+from tradebot.services.exchange_budget import ExchangeBudget
+from tradebot.services.market_cache import MarketCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +58,13 @@ class ExchangeLines:
     make_key_checker: KeyCheckerMaker
     #: Base URL of an environment's market.
     base_url: Callable[[str, str], str]
+    #: Name of the address that this process sends from: all that share it share its limits.
+    egress: str = "default"
+    #: Wire time of a simulation, for limits; None is the database's clock.
+    now: Callable[[], datetime] | None = None
     #: The local clock that signs, in nanoseconds since 1970.
     now_ns: Callable[[], int] = time.time_ns
+    _budgets: dict[str, ExchangeBudget] = field(default_factory=dict)
     _venues: dict[str, Venue] = field(default_factory=dict)
     _markets: dict[tuple[str, str], MarketData] = field(default_factory=dict)
     _accounts: dict[tuple[int, datetime | None, str], tuple[float, Account]] = field(default_factory=dict)
@@ -63,7 +73,9 @@ class ExchangeLines:
         """Return the public line: no key is decrypted for it."""
         line = (environment, market_type)
         if line not in self._markets:
-            self._markets[line] = self.make_client(self._venue(*line), *line)
+            venue = self._venue(*line)
+            client = self.make_client(venue, *line)
+            self._markets[line] = MarketCache(self.open_session, self.budget(*line).venue, client, venue.symbol_rules)
         return self._markets[line]
 
     def account(self, claim: Claim) -> Account:
@@ -99,6 +111,22 @@ class ExchangeLines:
             secret_key=credentials.secret_key.reveal(),
         )
 
+    def budget(self, environment: str, market_type: str) -> ExchangeBudget:
+        """Return the request limit of a venue, which stands before each of its lines."""
+        venue = f"{environment}-{market_type}"
+        if venue not in self._budgets:
+            limit = WEIGHT_PER_MINUTE[market_type]
+            self._budgets[venue] = ExchangeBudget(self.open_session, venue, self.egress, limit, self.now)
+        return self._budgets[venue]
+
+    def settle(self) -> None:
+        """Give back what a tick has reserved and not used. What fails here is told again by the next tick."""
+        for budget in self._budgets.values():
+            try:
+                budget.settle()
+            except DatabaseUnavailableError as error:
+                logger().warning("request weight not settled", venue=budget.venue, reason=error.message)
+
     def request_count(self) -> int:
         """Return how many HTTP requests this process has sent to exchanges."""
         return sum(venue.request_count for venue in self._venues.values())
@@ -110,7 +138,8 @@ class ExchangeLines:
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)
         # By market as well: the two keep filters of the same symbols, even where one server stands for both.
-        return self._venues.setdefault(f"{market_type} {url}", Venue(url, now_ns=self.now_ns))
+        venue = Venue(url, self.budget(environment, market_type), now_ns=self.now_ns)
+        return self._venues.setdefault(f"{market_type} {url}", venue)
 
     def _credentials(self, user_id: int, api_key_id: int) -> tuple[str, Credentials]:
         with self.open_session(user_id) as session:

@@ -8,8 +8,11 @@ from tradebot.domain.money import ZERO
 from tradebot.domain.order import Leg
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import drop_entry
+from tradebot.errors import ExchangeBudgetError
+from tradebot.exchange.gate import Urgency
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
+from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
 
@@ -32,6 +35,12 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
     if tick.in_doubt or tick.resting or tick.is_frozen or memory.position is not None:
+        return
+    try:
+        tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)
+    except ExchangeBudgetError as error:
+        tick.messages.append(error.message)
+        tick.actions.append("entry_shed")
         return
     account = tick.account
     account.synchronise_clock()

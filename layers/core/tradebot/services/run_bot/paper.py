@@ -43,11 +43,10 @@ def trade_on_paper(tick: Tick) -> None:
     is_new = fed is None or tick.parameters.timeframe.last_closed(tick.market_now) > fed
     opens_at, first = (book.forming.open_time, book.forming.open) if book.forming is not None else (None, None)
     if is_new or first is None:
-        closed, forming = candles_to_open(tick, fed)
+        closed, opens_at, first = candles_to_open(tick, fed)
         if closed:
             book, trades, output = feed(book, tick.parameters, tick.rules, closed)
             _note(tick, book, trades, output)
-        opens_at, first = (None, None) if forming is None else (forming.open_time, forming.open)
     memory = book.state.memory
     tick.price = memory.last_close if first is None else first
     if opens_at is not None and first is not None:
@@ -82,7 +81,7 @@ def _book_of(tick: Tick) -> PaperBook:
         return open_book(tick.parameters, tick.rules, warm_up, trade_count=trade_count)
     assert stored is not None
     old = PaperBook.from_json(stored)
-    missed, _ = candles_to_open(tick, old.state.memory.last_open_at)
+    missed, _, _ = candles_to_open(tick, old.state.memory.last_open_at)
     book, trades = reopen_book(old, tick.parameters, tick.rules, missed, warm_up)
     _note(tick, book, trades, None)
     return book

@@ -127,6 +127,7 @@ class RunBot:
         is_defect = failure is not None and not isinstance(failure, TradeBotError)
         if is_defect:
             logger().error("tick failed", exc_info=failure)
+        self.exchanges.settle()
         try:
             tell(tick, ending, failure)
             finish(tick, ending)
