@@ -20,6 +20,7 @@ END = datetime(2023, 3, 13, 12, tzinfo=UTC)
 #: Looks every minute and sees a new candle every quarter of an hour: its other ticks are the idle ones.
 IDLE_BOT = {**BOTS[0], "name": "spot idle", "timeframe": "15m", "stop_loss_perc": "40", "trailing_stop_active": False}
 LEAST_TICKS = 3
+LEAVES = ("exit", "stop", "take_profit", "liquidation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ def _costs(ticks: list[dict[str, Any]]) -> list[TickCost]:
     for tick in sorted(ticks, key=lambda tick: (tick["bot_config_id"], tick["tick_at"])):
         bot, actions = tick["bot_config_id"], " ".join(tick["actions"])
         by_kind[_kind(actions, tick, is_holding=holding[bot])].append(tick)
-        if "entry" in actions:
+        if "entry:FILLED" in actions:
             holding[bot] = True
-        elif "exit" in actions:
+        elif any(f"{leg}:FILLED" in actions for leg in LEAVES):
             holding[bot] = False
     return [
         TickCost(
@@ -90,12 +91,14 @@ def _costs(ticks: list[dict[str, Any]]) -> list[TickCost]:
 def _kind(actions: str, tick: dict[str, Any], *, is_holding: bool) -> str:
     if "warmed_up" in actions:
         return "first tick (warm-up)"
-    if "entry" in actions and "exit" in actions:
-        return "reversal: exit and entry"
     if "entry" in actions:
-        return "entry"
+        return "reversal: exit and entry" if "exit" in actions else "entry with its stop"
     if "exit" in actions:
         return "exit"
+    if any(f"{leg}:FILLED" in actions for leg in LEAVES):
+        return "a stop or take profit that filled"
+    if "stop:NEW" in actions:
+        return "with a position, its stop moves"
     if is_holding:
-        return "with a position" if tick["requests"] > 1 else "with a position, no new candle"
+        return "with a position and resting stop" if tick["requests"] > 3 else "with a position, no new candle"
     return "flat, new candle" if tick["requests"] else "flat, no new candle"
