@@ -79,6 +79,7 @@ def maintenance(database: TestDatabase, cloud: Cloud) -> Iterator[Callable[[dict
             "CREDENTIALS_KEY_ID": cloud.key_id,
             "BOT_RUNNER_FUNCTION": "bot-runner",
             "TICK_RULE": "tick",
+            "BACKTEST_STATE_MACHINE": "arn:aws:states:eu-central-1:123456789012:stateMachine:backtest",
             "MAIL_SENDER": "tradebot@example.com",
         }.items():
             environment.setenv(name, value)

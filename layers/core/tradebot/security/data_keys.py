@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 Context = dict[str, str]
 
 
+def encryption_context(user_id: int, api_key_id: int) -> Context:
+    """Return the KMS encryption context of a row of `api_keys` (CloudTrail shows it: it holds no secret)."""
+    return {"app": "tradebot", "purpose": "exchange-key", "user_id": str(user_id), "api_key_id": str(api_key_id)}
+
+
 class CredentialsUnreadableError(TradeBotError):
     """Stored credentials do not open: they were moved, changed, or wrapped by another key. Store the key anew."""
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.errors import CloudUnavailableError
 from tradebot.observability import count, logger
 from tradebot.repositories import key_rotations
-from tradebot.security.credentials import encryption_context
-from tradebot.security.data_keys import CredentialsUnreadableError
+from tradebot.security.data_keys import CredentialsUnreadableError, encryption_context
 
 if TYPE_CHECKING:
     from tradebot.repositories.key_rotations import Outcome, WrappedKey
