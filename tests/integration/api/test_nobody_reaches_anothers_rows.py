@@ -81,6 +81,16 @@ ROUTES: dict[str, Route | None] = {
     "getBotState": Route("bot"),
     "listTrades": Route("bot", query="bot_config_id"),
     "getBotReport": Route("bot"),
+    "listBotOrders": Route("bot"),
+    "listBotTransfers": Route("bot"),
+    "listBotFindings": Route("bot"),
+    "setBotKillSwitch": Route("bot", body={"reason": "mine now", "position": "close"}),
+    "clearBotKillSwitch": Route("bot"),
+    "emergencyCloseBot": Route("bot"),
+    "getUserKillSwitch": None,
+    "setUserKillSwitch": None,
+    "clearUserKillSwitch": None,
+    "emergencyCloseAllBots": None,
 }
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS: dict[str, tuple[str, str]] = {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
     from tradebot.engine.tick import Event
-    from tradebot.exchange.protocol import Account, FundingPayment, MarketData
+    from tradebot.exchange.protocol import Account, FundingPayment, MarketData, Wallet
     from tradebot.repositories.findings import Difference
     from tradebot.repositories.leases import Claim
     from tradebot.repositories.orders import LiveOrder
@@ -49,6 +49,10 @@ class Exchanges(Protocol):
 
     def account(self, claim: Claim) -> Account:
         """Return the bot's account. Only here the key is decrypted."""
+        ...
+
+    def wallet(self, claim: Claim) -> Wallet:
+        """Return the spot side of the bot's account, from which margin is moved."""
         ...
 
     def budget(self, environment: str, market_type: str) -> ExchangeBudget:
