@@ -37,8 +37,11 @@ SHARES = {Urgency.ENTRY: 0.6, Urgency.COMPARISON: 0.6, Urgency.LOOK: 0.8, Urgenc
 ENTRY_WEIGHT = 25
 #: What rests and the price, on either market.
 LOOK_WEIGHT = 8
+CANDLES_WEIGHT = 2
 #: A look and what the account holds.
 COMPARISON_WEIGHT = 28
+#: What the account holds.
+BALANCE_WEIGHT = 20
 #: What rests goes, and all is sold; or the next stop is placed.
 EXIT_WEIGHT = 3
 #: Where nobody said what is coming.
