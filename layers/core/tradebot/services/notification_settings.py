@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from tradebot.domain.audit import Action
 from tradebot.domain.message import NOTIFICATIONS, Channel, MessageKind
-from tradebot.domain.webhook import parse_webhook_url
 from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.repositories import audit_events, notification_settings, outbox
+from tradebot.security.webhook_delivery import parse_webhook_url
 from tradebot.security.webhook_signatures import new_salt
 
 if TYPE_CHECKING:

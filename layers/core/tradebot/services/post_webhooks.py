@@ -16,9 +16,9 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tradebot.domain.webhook import Delivery, DeliveryResult, parse_webhook_url
 from tradebot.observability import count, logger
 from tradebot.security.public_addresses import is_public_address
+from tradebot.security.webhook_delivery import Delivery, DeliveryResult, parse_webhook_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -135,13 +135,17 @@ class PostWebhooks:
             connection = http.client.HTTPConnection(host, _PORT)
             connection.sock = line
             connection.request("POST", target, delivery.body.encode(), {**delivery.headers, "host": host})
-            return connection.getresponse().status
+            status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:
             if is_late.is_set():
                 raise TimeoutError from error
             raise
         finally:
             watchdog.cancel()
+        if is_late.is_set():
+            # What was cut off may still read as an answer.
+            raise TimeoutError
+        return status
 
 
 def _end(line: ssl.SSLSocket, is_late: threading.Event) -> None:

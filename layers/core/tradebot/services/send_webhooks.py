@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tradebot.domain.message import Channel, MessageKind
-from tradebot.domain.webhook import Delivery
 from tradebot.errors import CloudUnavailableError
 from tradebot.observability import count, logger
 from tradebot.repositories import notification_settings, outbox
+from tradebot.security.webhook_delivery import Delivery
 from tradebot.security.webhook_signatures import sign
 from tradebot.services.notification_texts import notification_text
 

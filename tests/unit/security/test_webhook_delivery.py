@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradebot.domain.webhook import MAX_URL_LENGTH, parse_webhook_url
+from tradebot.security.webhook_delivery import MAX_URL_LENGTH, parse_webhook_url
 
 
 @pytest.mark.parametrize(
