@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
@@ -170,6 +171,7 @@ class BacktestUseCases:
     seconds_left: Callable[[Record], float | None]
     cancel: CancelBacktest
     delete: DeleteBacktest
+    compare: CompareBacktest
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +230,21 @@ def _backtest_use_cases(sessions: UserSessions) -> BacktestUseCases:
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.workflow import StepFunctionsWorkflow
     from tradebot.services.cancel_backtest import CancelBacktest
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.delete_backtest import DeleteBacktest
     from tradebot.services.read_backtests import ReadBacktests, seconds_left
     from tradebot.services.start_backtest import StartBacktest
 
     settings = load_settings()
     workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
+    read = ReadBacktests(sessions, results)
     return BacktestUseCases(
         start=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
-        read=ReadBacktests(sessions, results),
+        read=read,
         seconds_left=seconds_left,
         cancel=CancelBacktest(sessions, workflow),
         delete=DeleteBacktest(sessions, results),
+        compare=CompareBacktest(sessions, read, results),
     )
 
 
