@@ -129,6 +129,8 @@ class Tick:
     events: list[Event] = field(default_factory=list)
     #: What a reconciliation found; None where there was none in this tick.
     differences: list[Difference] | None = None
+    #: Whether the exchange takes no order of the symbol now.
+    is_market_closed: bool = False
     #: Whether books and exchange may differ, which blocks entries.
     is_frozen: bool = False
     #: What the exchange holds where that is less than the books: no more can be protected or sold.

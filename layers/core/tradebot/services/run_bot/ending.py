@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
-from tradebot.errors import ExchangeThrottledError, TradeBotError
+from tradebot.errors import ExchangeThrottledError, MarketClosedError, TradeBotError
 from tradebot.services.run_bot.gates import is_closed, is_closing, wants_to_trade
 from tradebot.services.run_bot.protect import is_protected
 
@@ -52,6 +52,12 @@ def ending_of(tick: Tick) -> Ending:
     return Ending("stopped", BotStatus.STOPPED, None, message)
 
 
+def holds(tick: Tick) -> bool:
+    """Tell whether something is left to look after, as far as a tick knows that did not come to its end."""
+    has_position = tick.memory is not None and tick.memory.position is not None
+    return has_position or tick.claim.live_orders > 0 or bool(tick.resting or tick.in_doubt)
+
+
 def ending_of_failure(tick: Tick, error: Exception) -> Ending:
     """Return how a tick ends that met an error: one that passes is tried again, another one stops the bot."""
     claim = tick.claim
@@ -59,6 +65,8 @@ def ending_of_failure(tick: Tick, error: Exception) -> Ending:
     if not isinstance(error, TradeBotError):
         return Ending("failed", claim.status, due_again_at, _DEFECT)
     message = " ".join([*tick.messages, error.message])
+    if isinstance(error, MarketClosedError) and holds(tick):
+        return Ending("deferred", claim.status, due_again_at, message)
     if not error.retryable:
         return Ending("error", BotStatus.ERROR, None, message)
     if isinstance(error, ExchangeThrottledError):
