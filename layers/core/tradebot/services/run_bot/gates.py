@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tradebot.domain.market import BotStatus
 from tradebot.errors import ExchangeAuthenticationError
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def require_key(claim: Claim) -> None:
 def wants_to_trade(claim: Claim) -> bool:
     """Tell whether user and bot are active; where not, the tick only settles what is in doubt."""
     return claim.config.is_active and claim.user_is_active
+
+
+def is_watched(claim: Claim) -> bool:
+    """Tell whether the bot does not trade, has nothing to settle, and still holds what its user is told about."""
+    return claim.status in {BotStatus.STOPPED, BotStatus.ERROR} and not wants_to_trade(claim)
 
 
 def is_closing(tick: Tick) -> bool:
