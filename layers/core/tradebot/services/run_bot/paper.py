@@ -11,7 +11,16 @@ from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.candles import from_ms
 from tradebot.engine.memory import BotMemory
-from tradebot.engine.paper import PaperBook, close_book, feed, is_paper, look_ahead_to_open, open_book, pass_time, reopen_book
+from tradebot.engine.paper import (
+    PaperBook,
+    close_book,
+    feed,
+    is_paper,
+    look_ahead_to_open,
+    open_book,
+    pass_time,
+    reopen_book,
+)
 from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
