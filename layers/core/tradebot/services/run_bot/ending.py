@@ -58,7 +58,7 @@ def ending_of(tick: Tick) -> Ending:
         return Ending("settling", BotStatus.STOPPING, due_again_at, message)
     holds = _holds(tick)
     watched_at = next_run_at(tick.tick_at, WATCH_SECONDS) if holds else None
-    if tick.claim.status is BotStatus.ERROR:
+    if tick.claim.status is BotStatus.ERROR and not is_closing(tick):
         # What went wrong is for its user to see until he starts or stops the bot.
         return Ending("watched", BotStatus.ERROR, watched_at, message or tick.claim.last_error_message)
     return Ending("watched" if holds else "stopped", BotStatus.STOPPED, watched_at, message)

@@ -37,9 +37,9 @@ def is_closing(tick: Tick) -> bool:
 
 
 def is_closed(tick: Tick) -> bool:
-    """Tell whether nothing is left to close, and nothing in doubt."""
+    """Tell whether nothing is left to close, or nothing that could be, and nothing in doubt."""
     position = tick.memory.position if tick.memory is not None else None
-    return position is None and not tick.in_doubt
+    return (position is None or tick.has_nothing_left) and not tick.in_doubt
 
 
 def time_of_unscheduled_tick(claim: Claim, mode: MarketClockMode) -> datetime:
