@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 def backtest(options: argparse.Namespace) -> None:
     """Run it. Raise CommandError with what to say and the exit code."""
+    if options.remote:
+        from tradebot_cli.remote import backtest_remotely  # noqa: PLC0415  # not before somebody wants it
+
+        _require_writable(options)
+        backtest_remotely(options)
+        return
+    if not options.candles:
+        raise CommandError(ExitCode.USAGE, "which candles? Name a CSV of klines, or give --remote")
     plan_of(options, Timeframe.M1)  # what is wrong with the options is said before a long file is read
     _require_writable(options)
     with _progress(options, f"Reading {options.candles[0].name}", None):

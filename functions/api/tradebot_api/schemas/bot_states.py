@@ -59,7 +59,7 @@ class BotStateOut(Out):
     last_price: DecimalOut | None
     last_closed_candle_at: Instant | None = Field(description="Open time of the last closed candle that it has seen.")
     next_run_at: Instant | None = Field(
-        description="Market time; 1970-01-01 is at once, null is never. A stopped bot is looked after while it holds a position."
+        description="Market time; 1970-01-01 is at once, null is never. A stopped bot is due while it holds something."
     )
     started_at: Instant | None
     last_run_at: Instant | None
