@@ -152,7 +152,8 @@ class TestAStop:
     ) -> None:
         backstage.open_position(bot)
         state = alice.post(f"/v1/bot-runner/{bot}/stop", body).json
-        assert (state["status"], state["next_run_at"], state["close_requested_at"]) == ("stopped", None, None)
+        # Due, so that what rests beside the position is looked after.
+        assert (state["status"], state["next_run_at"], state["close_requested_at"]) == ("stopped", AT_ONCE, None)
         assert "position stays" in state["notice"]
         assert cloud.invocations == []
 
@@ -188,13 +189,6 @@ class TestAStop:
         add_order(backstage, alice, bot, "UNKNOWN")
         state = alice.post(f"/v1/bot-runner/{bot}/stop").json
         assert (state["status"], state["next_run_at"], state["close_requested_at"]) == ("stopping", AT_ONCE, None)
-
-    def test_that_keeps_a_position_is_done_and_the_position_is_looked_after(
-        self, alice: Client, bot: int, backstage: Backstage
-    ) -> None:
-        backstage.open_position(bot)
-        state = alice.post(f"/v1/bot-runner/{bot}/stop").json
-        assert (state["status"], state["next_run_at"]) == ("stopped", AT_ONCE)
 
     def test_a_start_forgets_the_wish_to_close(self, alice: Client, bot: int, backstage: Backstage) -> None:
         backstage.open_position(bot)
