@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.bot_runner.conftest import at
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
 from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS, KilledError
 from tradebot.repositories.bot_states import stop_bots
@@ -53,6 +54,33 @@ def test_a_bot_that_is_stopped_after_its_worker_died_ends_protected_or_flat(
         assert state.status == "stopped", step
         assert state.in_position is (step != "entry.send"), step
         assert _rests(world, bot, api_key) == (["stop", "take_profit"] if state.in_position else []), step
+
+
+@BOTH_MARKETS
+def test_a_bot_that_is_stopped_while_its_position_has_no_stop_gets_one_at_once(
+    make_world: Callable[..., World], market: str
+) -> None:
+    world = make_world([*TURN_UP, 10, 10, 10, 10])
+    bot = world.add_bot(position_type=market)
+    world.ticks(bot, range(2))
+
+    def too_late(step: str) -> None:
+        if step == "entry.sent":
+            left.append(11_000)  # of the function's time, too little to send another order
+
+    left = [50_000]
+    world.run_bot = replace(world.run_bot, step=too_late)
+    world.exchange.advance(at(2))
+    world.run_bot(bot_config_id=bot, user_id=world.user_id, tick_at=at(2), remaining_ms=lambda: left[-1])
+    assert world.state(bot).in_position
+    assert world.resting() == []
+    with session_scope(world.look, world.user_id) as session:
+        stop_bots(session, world.user_id, [bot], closing=False)
+    world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)
+    world.go_cold()
+    world.tick(bot, 3)
+    assert [leg for leg, *_ in world.resting()] == ["stop", "take_profit"]
+    assert world.state(bot).status == "stopped"
 
 
 def _add_account_and_bot(world: World, name: str, market: str) -> tuple[int, str]:
