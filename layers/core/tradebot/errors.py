@@ -8,7 +8,6 @@ TradeBotError
 ├── NotFoundError                404  it is not there, or it is another's (the two are not told apart)
 ├── ConflictError                409  it cannot be done in the present state; the message says what to do first
 ├── ConfigurationError           500  the deployment is wrong: a setting is missing or does not parse
-├── NotAvailableYetError         501  asked for rightly, but no part of the product does it yet
 ├── CloudUnavailableError        503  KMS, Secrets Manager, Lambda or EventBridge did not do it: try again
 ├── DatabaseUnavailableError     503  no answer, no connection or no lock in time: try again in a moment
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
@@ -119,13 +118,6 @@ class ConfigurationError(TradeBotError):
     """The deployment is wrong: a setting is missing or does not parse."""
 
     code = "misconfigured"
-
-
-class NotAvailableYetError(TradeBotError):
-    """Asked for rightly, but no part of the product does it yet: said so, rather than a pretended result."""
-
-    http_status = 501
-    code = "not-available-yet"
 
 
 class CloudUnavailableError(TradeBotError):

@@ -75,6 +75,7 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "backtests": "S(created_at execution_name id status user_id) U(error_message finished_at status updated_at)",
         "platform_switches": "S U(kill_switch_at kill_switch_by kill_switch_reason)",
         "candle_series": "SD U(covered_from)",
         "candles": "D S(open_at series_id)",

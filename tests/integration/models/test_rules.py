@@ -117,6 +117,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("backtests", {"leverage": 126}, "leverage_range"),
     ("backtests", {"win_rate": 1.01}, "win_rate_range"),
     ("backtests", {"progress": -0.01}, "progress_range"),
+    ("backtests", {"estimated_seconds": -1.0}, "estimated_seconds_not_negative"),
     ("backtests", {"losing_trades": -1}, "counts_not_negative"),
 ]
 POSITIVE = {

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CANDLE_PAGE_SIZE = 1_000
 LISTED_ORDERS_LIMIT = 500
+#: Client ids of orders that Binance makes itself: liquidations, and positions that it reduces for another's.
+FORCED_PREFIXES = ("autoclose-", "adl_autoclose")
 
 
 class BinanceClient:
@@ -95,6 +97,16 @@ class BinanceClient:
             next_at = page[-1].open_time + timedelta(milliseconds=1)
         return found
 
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        return self._candle_at(symbol, timeframe, {"startTime": 0})
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        return self._candle_at(symbol, timeframe, {})
+
+    def _candle_at(self, symbol: str, timeframe: str, which: dict[str, int]) -> datetime | None:
+        rows = self._transport.public(self.KLINES, {"symbol": symbol, "interval": timeframe, "limit": 1, **which})
+        return answers.candle_of(rows[0]).open_time if rows else None
+
     def price(self, symbol: str) -> Decimal:
         return answers.decimal_of(answers.field_of(self._transport.public(self.PRICE, {"symbol": symbol}), "price"))
 
@@ -114,6 +126,10 @@ class BinanceClient:
         rows = answers.rows_of(self._ask(self.ALL_ORDERS, {"symbol": symbol, "limit": LISTED_ORDERS_LIMIT}))
         found = (row for row in rows if own_id_of(row) == client_order_id)
         return next((self._order(row, symbol, client_order_id) for row in found), None)
+
+    def forced_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
+        rows = answers.rows_of(self._ask(self.ALL_ORDERS, {"symbol": symbol, "limit": LISTED_ORDERS_LIMIT}))
+        return tuple(self._order(row, symbol, None) for row in rows if own_id_of(row).startswith(FORCED_PREFIXES))
 
     def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
         rows = answers.rows_of(self._ask(self.OPEN_ORDERS, {"symbol": symbol}))

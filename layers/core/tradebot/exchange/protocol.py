@@ -68,6 +68,18 @@ class MarketSource(Protocol):
         ...
 
 
+class MarketHistory(MarketSource, Protocol):
+    """What backtests ask of it besides."""
+
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the first candle that there is opened; None where there is none."""
+        ...
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the newest candle opened, which has not closed yet; None where there is none."""
+        ...
+
+
 class MarketData(Protocol):
     """What a tick reads of a market; what all bots need alike was read from the exchange once."""
 
@@ -141,6 +153,10 @@ class Account(Funded, Protocol):
 
     def find_listed_order(self, symbol: str, client_order_id: str) -> VenueOrder | None:
         """Look for an order among the symbol's latest 500."""
+        ...
+
+    def forced_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
+        """Return those among the symbol's latest 500 that the exchange made itself: liquidations and deleveraging."""
         ...
 
     def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from tradebot_cli.simulation import Result
+    from tradebot.report.result import Result
 
 NOTHING: Final = "-"
 

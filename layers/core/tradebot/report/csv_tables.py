@@ -1,19 +1,19 @@
-"""Trades and days as CSV: exact decimals, ISO times in UTC, one header line."""
+"""Trades, days and months as CSV: exact decimals, ISO times in UTC, one header line."""
 
 from __future__ import annotations
 
 import csv
+import io
 from typing import TYPE_CHECKING, Any, Final
 
 from tradebot.domain.money import canonical
 from tradebot.engine.candles import from_ms
-from tradebot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-    from tradebot_cli.simulation import Result
+    from tradebot.engine.statistics.report import PeriodReport
+    from tradebot.report.result import Result
 
 TRADE_COLUMNS: Final = (
     "number",
@@ -32,8 +32,8 @@ TRADE_COLUMNS: Final = (
     "funding",
     "realized_pnl",
 )
-DAY_COLUMNS: Final = (
-    "day",
+#: After the name of the period: `day` or `month`.
+PERIOD_COLUMNS: Final = (
     "start_equity",
     "end_equity",
     "total_return",
@@ -45,28 +45,34 @@ DAY_COLUMNS: Final = (
 )
 
 
-def write_trades(path: Path, result: Result) -> None:
-    """Write every executed order; entry and exit of a round trip share a number. Money in quote, quantity in base."""
-    _write(path, TRADE_COLUMNS, _trade_rows(result))
+def trades_csv(result: Result) -> str:
+    """Return every executed order; entry and exit of a round trip share a number. Money in quote, quantity in base."""
+    return _csv(TRADE_COLUMNS, _trade_rows(result))
 
 
-def write_days(path: Path, result: Result) -> None:
-    """Write a row per UTC day with candles."""
-    rows = (
-        (
-            day.period,
-            canonical(day.start_equity),
-            canonical(day.end_equity),
-            "" if day.total_return is None else day.total_return,
-            canonical(day.realized_pnl),
-            canonical(day.fees),
-            day.entries,
-            day.round_trips,
-            day.wins,
+def days_csv(result: Result) -> str:
+    """Return a row per UTC day with candles."""
+    return _csv(("day", *PERIOD_COLUMNS), _period_rows(result.report.days))
+
+
+def months_csv(result: Result) -> str:
+    """Return a row per calendar month with candles."""
+    return _csv(("month", *PERIOD_COLUMNS), _period_rows(result.report.months))
+
+
+def _period_rows(periods: Iterable[PeriodReport]) -> Iterable[tuple[Any, ...]]:
+    for one in periods:
+        yield (
+            one.period,
+            canonical(one.start_equity),
+            canonical(one.end_equity),
+            "" if one.total_return is None else one.total_return,
+            canonical(one.realized_pnl),
+            canonical(one.fees),
+            one.entries,
+            one.round_trips,
+            one.wins,
         )
-        for day in result.report.days
-    )
-    _write(path, DAY_COLUMNS, rows)
 
 
 def _trade_rows(result: Result) -> Iterable[tuple[Any, ...]]:
@@ -93,11 +99,9 @@ def _trade_rows(result: Result) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def _write(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-    except OSError as error:
-        raise CommandError(ExitCode.OUTPUT, f"cannot write {path}: {error.strerror}") from error
+def _csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from tradebot_cli.plot.axis import time_ticks, value_ticks
+from tradebot.report.axis import time_ticks, value_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,6 +97,28 @@ class Chart:
         """Return the panel."""
         body = "".join(self.parts)
         return f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{escape(self.label)}">{body}</svg>'
+
+
+def bars(bounds: Sequence[float], counts: Sequence[int], height: int, label: str) -> str:
+    """Return a panel of bars between bounds: those below zero are losses."""
+    low, high, most = bounds[0], bounds[-1], max(counts)
+    bottom, wide = height - BOTTOM, (WIDTH - LEFT - RIGHT) / (high - low)
+    parts = []
+    for count in sorted({round(value) for value in value_ticks(0, most, 4)}):
+        y = bottom - count / most * (bottom - TOP)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{count:,}</text>')
+    for begin, end, count in zip(bounds, bounds[1:], counts, strict=False):
+        x, tall = LEFT + (begin - low) * wide, count / most * (bottom - TOP)
+        title = f"{count:,} from {begin:,.10g} to {end:,.10g}"
+        parts.append(
+            f'<rect class="bar {"loss" if end <= 0 else "gain"}" x="{x + 1:.1f}" y="{bottom - tall:.1f}" '
+            f'width="{max(1.0, (end - begin) * wide - 2):.1f}" height="{tall:.1f}"><title>{title}</title></rect>'
+        )
+    for value in value_ticks(low, high, 12):
+        x = LEFT + (value - low) * wide
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{value:,.10g}</text>')
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
 
 
 def shape_path(shape: str, x: float, y: float, size: float) -> str:

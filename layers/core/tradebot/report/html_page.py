@@ -6,30 +6,25 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from tradebot.engine.candles import from_ms
-from tradebot_cli.numbers import duration, figure, headline, money, percent, period, price, words
-from tradebot_cli.plot.html_style import STYLE
-from tradebot_cli.plot.months import MONTHS, month_grid
-from tradebot_cli.plot.svg import Chart, shape_path
+from tradebot.report.distribution import distribution_of
+from tradebot.report.html_style import STYLE
+from tradebot.report.months import MONTHS, month_grid
+from tradebot.report.numbers import duration, figure, headline, money, percent, period, price, words
+from tradebot.report.svg import Chart, bars, shape_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
-    from tradebot_cli.plot.picture import Mark, Picture
-    from tradebot_cli.simulation import Result
+    from tradebot.report.picture import Mark, Picture
+    from tradebot.report.result import Result
 
 #: Above this, marks would hide the price: they stand below it, a lane for each kind.
 _MOST_TITLED_MARKS: Final = 800
 #: Height of a lane as a part of the price's range.
 _LANE: Final = 0.04
-#: Orders in the page's table; --trades writes all.
+#: Orders in the page's table; the CSV has all.
 _LISTED_TRADES: Final = 200
 _MARGIN: Final = 0.04
-
-
-def write_page(path: Path, picture: Picture, result: Result) -> None:
-    """Write the page."""
-    path.write_text(page(picture, result), encoding="utf-8")
 
 
 def page(picture: Picture, result: Result) -> str:
@@ -42,6 +37,7 @@ def page(picture: Picture, result: Result) -> str:
         _section("Equity", _equity(picture), _key(("line equity", "equity"), ("line faint", "buy and hold"))),
         _section("Drawdown", _drawdown(picture)),
         _section("Months", _months(result)),
+        _distribution(result),
         f'<div class="columns">{_section("Figures", _figures(result))}{_section("Exits", _exits(result))}</div>',
         _trades(result),
     )
@@ -204,6 +200,15 @@ def _month(value: float | None, strongest: float) -> str:
         return "<td></td>"
     weight = round(10 + 45 * abs(value) / strongest) if strongest else 0
     return f'<td class="{_tone(value)}" style="--weight:{weight}%">{percent(value, sign=True)}</td>'
+
+
+def _distribution(result: Result) -> str:
+    spread = distribution_of(result)
+    if spread is None:
+        return ""
+    quote = escape(result.setup.rules.quote_asset)
+    drawn = bars(spread.bounds, spread.counts, 190, "Round trips by realised result")
+    return _section(f"Round trips by realised result ({quote})", drawn)
 
 
 def _figures(result: Result) -> str:

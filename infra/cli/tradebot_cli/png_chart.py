@@ -13,17 +13,17 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
-from tradebot_cli.numbers import headline, percent, period
-from tradebot_cli.plot.axis import time_ticks
-from tradebot_cli.plot.months import MONTHS, month_grid
+from tradebot.report.axis import time_ticks
+from tradebot.report.months import MONTHS, month_grid
+from tradebot.report.numbers import headline, percent, period
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
-    from tradebot_cli.plot.picture import Mark, Picture
-    from tradebot_cli.simulation import Result
+    from tradebot.report.picture import Mark, Picture
+    from tradebot.report.result import Result
 
 INK: Final = "#1f2933"
 FAINT: Final = "#7b8794"

@@ -54,6 +54,7 @@ details .scroll{margin-top:8px;max-height:480px;overflow-y:auto}
 .line.price{stroke:var(--price)}.line.equity{stroke:var(--equity);stroke-width:1.8}.line.faint{stroke:var(--faint);opacity:.7}
 .line.loss{stroke:var(--loss)}.line.stop{stroke:var(--stop)}
 .area.price{fill:var(--price);opacity:.22}.area.equity{fill:var(--equity);opacity:.25}.area.loss{fill:var(--loss);opacity:.25}
+.bar.gain{fill:var(--gain)}.bar.loss{fill:var(--loss)}
 .mark{stroke:var(--card);stroke-width:.8}
 .lane{fill:none;stroke-width:1;opacity:.55}.lane.long{stroke:var(--long)}.lane.short{stroke:var(--short)}
 .lane.gain{stroke:var(--gain)}.lane.loss{stroke:var(--loss)}
