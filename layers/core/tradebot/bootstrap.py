@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
+    from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.run_backtest.collect import CollectBacktest
     from tradebot.services.run_backtest.fail import FailBacktest
     from tradebot.services.run_backtest.fetch import FetchCandles
@@ -170,6 +172,7 @@ class BacktestUseCases:
     seconds_left: Callable[[Record], float | None]
     cancel: CancelBacktest
     delete: DeleteBacktest
+    compare: CompareBacktest
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +231,21 @@ def _backtest_use_cases(sessions: UserSessions) -> BacktestUseCases:
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.workflow import StepFunctionsWorkflow
     from tradebot.services.cancel_backtest import CancelBacktest
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.delete_backtest import DeleteBacktest
     from tradebot.services.read_backtests import ReadBacktests, seconds_left
     from tradebot.services.start_backtest import StartBacktest
 
     settings = load_settings()
     workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
+    read = ReadBacktests(sessions, results)
     return BacktestUseCases(
         start=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
-        read=ReadBacktests(sessions, results),
+        read=read,
         seconds_left=seconds_left,
         cancel=CancelBacktest(sessions, workflow),
         delete=DeleteBacktest(sessions, results),
+        compare=CompareBacktest(sessions, read, results),
     )
 
 
@@ -434,7 +440,7 @@ def send_mail() -> SendMail:
 def run_maintenance() -> RunMaintenance:
     """Return the scheduled maintenance.
 
-    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, DATABASE_*.
+    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, CREDENTIALS_KEY_ID, DATABASE_*.
     """
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
@@ -447,7 +453,17 @@ def run_maintenance() -> RunMaintenance:
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
         StepFunctionsWorkflow(step_functions_client, load_settings().backtest_state_machine),
         send_mail(),
+        rotate_data_keys(),
     )
+
+
+@cache
+def rotate_data_keys() -> RotateDataKeys:
+    """Return what has the data keys of exchange credentials wrapped anew (CREDENTIALS_KEY_ID, DATABASE_*)."""
+    from tradebot.security.data_keys import KmsDataKeyRewrapper
+    from tradebot.services.rotate_data_keys import RotateDataKeys
+
+    return RotateDataKeys(open_session(), KmsDataKeyRewrapper(kms_client, load_settings().credentials_key_id))
 
 
 @cache

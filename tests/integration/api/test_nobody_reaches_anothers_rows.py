@@ -104,6 +104,7 @@ ROUTES: dict[str, Route | None] = {
     "setUserKillSwitch": None,
     "clearUserKillSwitch": None,
     "emergencyCloseAllBots": None,
+    "compareBacktest": Route("backtest"),
 }
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS: dict[str, tuple[str, str]] = {

@@ -7,7 +7,14 @@ from fastapi import APIRouter, Response
 from tradebot.services.start_backtest import BacktestRequest
 from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
 from tradebot_api.routers.documented import errors
-from tradebot_api.schemas.backtests import BacktestIn, BacktestOut, BacktestPage, BacktestResultsOut, BotBacktestIn
+from tradebot_api.schemas.backtests import (
+    BacktestIn,
+    BacktestOut,
+    BacktestPage,
+    BacktestResultsOut,
+    BotBacktestIn,
+    ComparisonOut,
+)
 
 router = APIRouter(tags=["backtests"])
 
@@ -203,6 +210,18 @@ def get_backtest_months(cases: UseCases, token: Token, id: PathId) -> Response: 
 def get_backtest_report(cases: UseCases, token: Token, id: PathId) -> Response:  # noqa: A002  its public name
     """Return one page with charts and tables that loads nothing."""
     return _sent(cases, token, id, "report.html")
+
+
+@router.get(
+    "/backtests/{id}/live",
+    operation_id="compareBacktest",
+    response_model=ComparisonOut,
+    responses=errors(401, 404, 409, 422),
+    summary="Compare a bot's trades with its backtest",
+)
+def compare_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
+    """Lay the bot's own trades of the span beside the backtest's, and say why they differ."""
+    return {"pairs": cases.backtests.compare(token, id)}
 
 
 def _sent(cases: UseCases, token: Token, backtest_id: int, name: str) -> Response:

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tradebot_api.schemas.bot_configs import Leverage, Money, StrategyIn, Symbol
 from tradebot_api.schemas.fields import DecimalOut, DecimalRange, Id, In, Instant, Out, Page
-from tradebot_api.schemas.words import BacktestStatus, MarketType, Timeframe
+from tradebot_api.schemas.words import BacktestStatus, MarketType, PositionSide, Timeframe
 
 #: Before the first exchange, and further ahead than anybody's calendar.
 _EARLIEST, _LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -217,3 +217,74 @@ class BacktestResultsOut(BacktestOut):
     )
     daily_results: list[PeriodOut]
     monthly_results: list[PeriodOut]
+
+
+class ComparedTradeOut(Out):
+    """One executed order."""
+
+    at: Instant
+    leg: Literal["entry", "exit"]
+    position_side: PositionSide
+    reason: str
+    price: DecimalOut
+    quantity: DecimalOut
+    quote: DecimalOut
+    fee: DecimalOut | None = Field(description="In quote; null where it was paid in a third asset.")
+    realized_pnl: DecimalOut | None
+
+
+class DifferenceOut(Out):
+    """Why the two differ, and what that cost (below zero) or brought, in quote."""
+
+    cause: Literal[
+        "slippage",
+        "fee_tier",
+        "partial_fill",
+        "size",
+        "reason",
+        "delay",
+        "pause",
+        "missed_tick",
+        "manual",
+        "follows",
+    ]
+    detail: str
+    amount: DecimalOut | None
+
+
+class ComparedPairOut(Out):
+    """A trade of the bot beside the backtest's; one of them is null where the other side did not trade."""
+
+    live: ComparedTradeOut | None
+    tested: ComparedTradeOut | None
+    differences: list[DifferenceOut] = Field(description="Empty where they agree.")
+
+
+class ComparisonOut(Out):
+    """A bot's own past beside the backtest of the same span, in order of time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "pairs": [
+                    {
+                        "live": None,
+                        "tested": {
+                            "at": "2023-01-01T10:05:00Z",
+                            "leg": "entry",
+                            "position_side": "LONG",
+                            "reason": "entry_signal",
+                            "price": "16543.21",
+                            "quantity": "0.1",
+                            "quote": "1654.321",
+                            "fee": "1.654321",
+                            "realized_pnl": None,
+                        },
+                        "differences": [{"cause": "pause", "detail": "The bot was not running.", "amount": None}],
+                    }
+                ]
+            }
+        }
+    )
+
+    pairs: list[ComparedPairOut]
