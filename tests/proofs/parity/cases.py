@@ -174,7 +174,7 @@ def cases(draw: st.DrawFn) -> Case:
 @st.composite
 def _configs(draw: st.DrawFn, reach: Decimal) -> dict[str, Any]:
     fast = draw(st.integers(1, 4))
-    is_futures = draw(st.booleans())
+    is_futures, is_custom = draw(st.booleans()), draw(st.booleans())
 
     def level(*factors: str) -> Decimal:
         """Return so many times a candle's usual move, in percent; a take profit of futures may be 5 % away at most."""
@@ -197,8 +197,8 @@ def _configs(draw: st.DrawFn, reach: Decimal) -> dict[str, Any]:
         "rsi_period": draw(st.integers(2, 3)),
         "rsi_oversold": draw(st.sampled_from([1, 20, 45])),
         "rsi_overbought": draw(st.sampled_from([55, 80, 99])),
-        "custom_ema_fast": draw(st.sampled_from([None, 2])),
-        "custom_ema_slow": draw(st.sampled_from([None, 6])),
+        "custom_ema_fast": 2 if is_custom else None,
+        "custom_ema_slow": 6 if is_custom else None,
         "custom_rsi_period": None,
         "custom_rsi_oversold": None,
         "custom_rsi_overbought": draw(st.sampled_from([None, 90])),

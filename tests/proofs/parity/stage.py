@@ -17,7 +17,7 @@ from tests.integration.bot_runner.conftest import KeysInMemory
 from tests.proofs.parity.backtest import Row, backtest
 from tests.proofs.parity.cases import MINUTE_MS
 from tests.proofs.parity.venue import API_KEY, SECRET_KEY, make_exchange
-from tradebot.domain.order import ExitReason, Leg, OrderType
+from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.engine.candles import from_ms
 from tradebot.exchange.ccxt_client import make_client, make_key_checker
 from tradebot.models import ApiKey, BotConfig, BotState, KeyEnvironment, Order, Trade, User
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tradebot.exchange.transport import Venue
 
 FUNCTION_MS = 60_000
+#: Margin is insufficient; account has insufficient balance.
+_TOO_LITTLE = ("(-2019)", "(-2010)")
 #: Wire time for the shared request limit: a minute passes with every tick.
 _LIMITS_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -97,6 +99,7 @@ class Stage:
             )
             metrics().clear_metrics()  # as the end of an invocation does
             if "entry:REJECTED" in report.actions:
+                self._require_too_little_money()
                 played.refused_ms = at_ms
                 break
             state = self._state(bot)
@@ -166,6 +169,12 @@ class Stage:
         columns = (BotState.status, BotState.strategy_state, BotState.last_error_message)
         with session_scope(self._look, None) as session:
             return session.execute(select(*columns).where(BotState.id == bot)).one()
+
+    def _require_too_little_money(self) -> None:
+        with session_scope(self._look, None) as session:
+            errors = session.scalars(select(Order.last_error).where(Order.status == OrderStatus.REJECTED, Order.leg == Leg.ENTRY))
+            strange = [error for error in errors if error is None or not error.endswith(_TOO_LITTLE)]
+        assert not strange, strange
 
     def _rows(self, case: Case) -> list[Row]:
         statement = select(Trade, Order.leg).join(Order, Order.id == Trade.order_id).order_by(Trade.timestamp, Trade.id)

@@ -15,6 +15,7 @@ from tradebot.repositories.orders import has_entered_since_start
 from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
+from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -34,7 +35,10 @@ def act(tick: Tick, decision: Decision) -> None:
 def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
-    if tick.in_doubt or tick.resting or tick.is_frozen or memory.position is not None:
+    if tick.in_doubt or tick.is_frozen or memory.position is not None:
+        return
+    # Of a futures position that one leg has just ended, the other one is still there.
+    if not withdraw(tick, tick.resting):
         return
     try:
         tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)

@@ -82,7 +82,7 @@ def _with_new_fills(tick: Tick, settlement: Settlement, venue: VenueOrder) -> Se
     """Add what was executed since it was recorded; or say why that cannot be known yet."""
     order = settlement.order
     try:
-        fills = None if order.executed_qty else venue.fills
+        fills = None if order.executed_qty or venue.fills is None else _each_once(venue.fills)
         if fills is None:
             fills = _new_fills(tick, order, venue.order_id, venue.executed_quantity)
         if fills is None:
@@ -110,7 +110,7 @@ def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlem
         fills = _new_fills(tick, order, stop.order_id, stop.quantity)
         if fills is None and stop.status is StopStatus.FINISHED and _is_flat(tick):
             # It only reduces: less was left of the position than it stood for.
-            fills = tick.account.order_fills(order.symbol, stop.order_id) or None
+            fills = _each_once(tick.account.order_fills(order.symbol, stop.order_id)) or None
         if fills is None:
             return doubtful(tick, order, "the stop's trades are not visible yet", venue_order_id=venue_order_id)
         prices = _commission_prices(tick, fills)
@@ -145,7 +145,7 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
     for read in range(FILL_READS):
         if read:
             tick.sleep(FILL_READ_PAUSE_SECONDS)
-        fills = tick.account.order_fills(order.symbol, venue_order_id)
+        fills = _each_once(tick.account.order_fills(order.symbol, venue_order_id))
         with exact():
             if sum((fill.quantity for fill in fills), ZERO) == executed:
                 break
@@ -157,6 +157,11 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
         known = find_trade_ids(session, tick.claim.user_id, order.id)
     known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
     return tuple(fill for fill in fills if fill.trade_id not in known)
+
+
+def _each_once(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """Return the trades by their ids: one that is listed twice was made once."""
+    return tuple({fill.trade_id: fill for fill in fills}.values())
 
 
 def _is_flat(tick: Tick) -> bool:
