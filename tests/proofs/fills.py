@@ -24,7 +24,14 @@ from unittest.mock import patch
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.unit.engine.desk import RULES, START, parameters
 from tradebot.domain.order import ExitReason, Fill, Leg, OrderStatus, OrderType, Side
@@ -107,7 +114,9 @@ class Oracle:
         self.quote -= in_quote
         if not self.is_futures:
             self.quote -= sign * quote
-        self.fees += in_quote + _up(in_base * quote / quantity) + _up(paid.get("BNB", Fraction(0)) * Fraction(BNB_PRICE))
+        self.fees += (
+            in_quote + _up(in_base * quote / quantity) + _up(paid.get("BNB", Fraction(0)) * Fraction(BNB_PRICE))
+        )
         if is_entry:
             self.entry_quantity += quantity
             self.entry_quote += quote
@@ -233,7 +242,11 @@ class FillsMachine(RuleBasedStateMachine):
         self.live, self.known = AtExchange(order), set()
 
     @precondition(lambda self: self.live is not None and not self.live.status.is_terminal)
-    @rule(share=st.sampled_from([1, 1, 2, 3, 7]), asset=st.sampled_from(["own", "own", "BNB"]), ticks=st.integers(-50_000, 50_000))
+    @rule(
+        share=st.sampled_from([1, 1, 2, 3, 7]),
+        asset=st.sampled_from(["own", "own", "BNB"]),
+        ticks=st.integers(-50_000, 50_000),
+    )
     def execute(self, share: int, asset: str, ticks: int) -> None:
         """The exchange executes a part of what is left, or all."""
         live = self.live

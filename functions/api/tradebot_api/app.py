@@ -14,7 +14,18 @@ from tradebot_api.edge import Edge
 from tradebot_api.errors import add_error_handlers
 from tradebot_api.idempotent import Idempotent
 from tradebot_api.openapi import openapi_document
-from tradebot_api.routers import accounts, api_keys, audit_events, bot_configs, bots, health, sessions
+from tradebot_api.routers import (
+    accounts,
+    api_keys,
+    audit_events,
+    backtests,
+    bot_configs,
+    bots,
+    health,
+    history,
+    sessions,
+    stopping,
+)
 
 if TYPE_CHECKING:
     from tradebot.bootstrap import ApiUseCases
@@ -46,7 +57,7 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
     )
     app.state.use_cases = use_cases
     v1 = APIRouter(prefix=PREFIX)
-    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots):
+    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots, history, stopping, backtests):
         v1.include_router(part.router)
     v1.include_router(docs_router)
     app.include_router(v1)

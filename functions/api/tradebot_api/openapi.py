@@ -39,6 +39,7 @@ _TAGS = [
     {"name": "API keys", "description": "Keys of the exchange: encrypted, checked, never shown again."},
     {"name": "bots", "description": "What a bot trades, and how."},
     {"name": "running bots", "description": "Start, stop and watch."},
+    {"name": "stopping", "description": "Kill switches, and closing positions at once."},
     {"name": "service", "description": "The service itself."},
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tradebot.settings import load_settings
 
@@ -15,39 +15,60 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_kms import KMSClient
     from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_stepfunctions import SFNClient
 
+    from tradebot.aws.invoker import Invoker
+    from tradebot.aws.object_store import ObjectStore
+    from tradebot.aws.schedule import TickSchedule
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
     from tradebot.services.act_once import ActOnce
+    from tradebot.services.cancel_backtest import CancelBacktest
     from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
+    from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
     from tradebot.services.delete_api_key import DeleteApiKey
+    from tradebot.services.delete_backtest import DeleteBacktest
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.dispatch_due_bots import DispatchDueBots
     from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.exchange_lines import ExchangeLines
     from tradebot.services.get_user import GetUser
+    from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
+    from tradebot.services.read_backtests import ReadBacktests
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
+    from tradebot.services.run_backtest.collect import CollectBacktest
+    from tradebot.services.run_backtest.fail import FailBacktest
+    from tradebot.services.run_backtest.fetch import FetchCandles
+    from tradebot.services.run_backtest.market_facts import ReadMarketFacts
+    from tradebot.services.run_backtest.market_line import MarketLine
+    from tradebot.services.run_backtest.plan import PlanBacktest
+    from tradebot.services.run_backtest.simulate import SimulateBacktest
     from tradebot.services.run_bot import RunBot
     from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.send_mail import SendMail
+    from tradebot.services.start_backtest import StartBacktest
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
+    from tradebot.services.switch_platform import SwitchPlatform
     from tradebot.services.update_bot import UpdateBot
-    from tradebot.services.user_sessions import OpenSession
+    from tradebot.services.user_sessions import OpenSession, UserSessions
     from tradebot.services.verify_address import VerifyAddress
 
 
@@ -87,6 +108,24 @@ def events_client() -> EventBridgeClient:
     return boto3.client("events")
 
 
+@cache
+def s3_client() -> S3Client:
+    """Return the process's S3 client, with a connection for each month of candles that loads side by side."""
+    import boto3
+    from botocore.config import Config
+
+    # Links are given out, and only the newest signature carries a link for the regions of after 2014.
+    return boto3.client("s3", config=Config(signature_version="s3v4"))
+
+
+@cache
+def step_functions_client() -> SFNClient:
+    """Return the process's Step Functions client."""
+    import boto3
+
+    return boto3.client("stepfunctions")
+
+
 # --- Database ---
 
 
@@ -124,6 +163,18 @@ def migrator() -> Callable[[str], str]:
 
 
 @dataclass(frozen=True, slots=True)
+class BacktestUseCases:
+    """What the API's routes of backtests call."""
+
+    start: StartBacktest
+    read: ReadBacktests
+    seconds_left: Callable[[Record], float | None]
+    cancel: CancelBacktest
+    delete: DeleteBacktest
+    compare: CompareBacktest
+
+
+@dataclass(frozen=True, slots=True)
 class ApiUseCases:
     """Everything that the API's routes call."""
 
@@ -154,12 +205,16 @@ class ApiUseCases:
     create_bot: CreateBot
     clone_bot: CloneBot
     read_bots: ReadBots
+    read_history: ReadHistory
     update_bot: UpdateBot
     delete_bot: DeleteBot
     start_bot: StartBot
     stop_bot: StopBot
+    close_positions: ClosePositions
+    kill_switches: KillSwitches
     report_bot: ReportBot
     warnings_of: Callable[[Record], list[str]]
+    backtests: BacktestUseCases
 
 
 @cache
@@ -171,9 +226,34 @@ def token_authority() -> TokenAuthority:
     return TokenAuthority(SecretsManagerSigningKeys(secrets_client, load_settings().token_secret_id))
 
 
+def _backtest_use_cases(sessions: UserSessions) -> BacktestUseCases:
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.workflow import StepFunctionsWorkflow
+    from tradebot.services.cancel_backtest import CancelBacktest
+    from tradebot.services.compare_backtest import CompareBacktest
+    from tradebot.services.delete_backtest import DeleteBacktest
+    from tradebot.services.read_backtests import ReadBacktests, seconds_left
+    from tradebot.services.start_backtest import StartBacktest
+
+    settings = load_settings()
+    workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
+    read = ReadBacktests(sessions, results)
+    return BacktestUseCases(
+        start=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
+        read=read,
+        seconds_left=seconds_left,
+        cancel=CancelBacktest(sessions, workflow),
+        delete=DeleteBacktest(sessions, results),
+        compare=CompareBacktest(sessions, read, results),
+    )
+
+
 @cache
 def api_use_cases() -> ApiUseCases:
-    """Return the API's use cases (CREDENTIALS_KEY_ID, *_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, DATABASE_*)."""
+    """Return the API's use cases.
+
+    CREDENTIALS_KEY_ID, *_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, BACKTEST_STATE_MACHINE, REPORT_BUCKET, DATABASE_*.
+    """
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
@@ -195,6 +275,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
@@ -202,7 +283,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.request_mail import RequestMail
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.start_bot import StartBot
-    from tradebot.services.stop_bot import StopBot
     from tradebot.services.throttle import Throttle
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
@@ -217,7 +297,10 @@ def api_use_cases() -> ApiUseCases:
     confirm_password = ConfirmPassword(sessions, throttle, passwords)
     request_mail = RequestMail(LambdaInvoker(lambda_client, settings.maintenance_function))
     data_keys = KmsDataKeyMaker(kms_client, settings.credentials_key_id)
-    request_key_check = RequestKeyCheck(LambdaInvoker(lambda_client, settings.bot_runner_function))
+    bot_runner = LambdaInvoker(lambda_client, settings.bot_runner_function)
+    schedule = EventBridgeTickSchedule(events_client, settings.tick_rule)
+    request_key_check = RequestKeyCheck(bot_runner)
+    stop_bot, close_positions, kill_switches = _stopping(sessions, bot_runner, schedule)
     return ApiUseCases(
         tokens=tokens,
         check_health=CheckHealth(session),
@@ -246,12 +329,33 @@ def api_use_cases() -> ApiUseCases:
         create_bot=CreateBot(sessions),
         clone_bot=CloneBot(sessions),
         read_bots=ReadBots(sessions),
+        read_history=ReadHistory(sessions),
         update_bot=UpdateBot(sessions),
-        delete_bot=DeleteBot(sessions),
-        start_bot=StartBot(sessions, EventBridgeTickSchedule(events_client, settings.tick_rule), request_key_check),
-        stop_bot=StopBot(sessions),
+        delete_bot=DeleteBot(sessions, stop_bot),
+        start_bot=StartBot(sessions, schedule, request_key_check),
+        stop_bot=stop_bot,
+        close_positions=close_positions,
+        kill_switches=kill_switches,
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
+        backtests=_backtest_use_cases(sessions),
+    )
+
+
+def _stopping(
+    sessions: UserSessions, bot_runner: Invoker, schedule: TickSchedule
+) -> tuple[StopBot, ClosePositions, KillSwitches]:
+    from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.kill_switches import KillSwitches
+    from tradebot.services.request_closing import RequestClosing
+    from tradebot.services.stop_bot import StopBot
+
+    request_closing = RequestClosing(bot_runner, schedule)
+    stop_bot = StopBot(sessions, request_closing)
+    return (
+        stop_bot,
+        ClosePositions(sessions, stop_bot, request_closing),
+        KillSwitches(sessions, stop_bot, request_closing),
     )
 
 
@@ -279,14 +383,20 @@ def exchange_lines() -> ExchangeLines:
 
     ccxt is loaded by the first.
     """
-    from tradebot.exchange.ccxt_client import make_client, make_key_checker
+    from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
     from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
     from tradebot.services.exchange_lines import ExchangeLines
 
     settings = load_settings()
     data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
     return ExchangeLines(
-        open_session(), data_keys, make_client, make_key_checker, settings.binance_url, egress=settings.exchange_egress
+        open_session(),
+        data_keys,
+        make_client,
+        make_key_checker,
+        make_wallet,
+        settings.binance_url,
+        egress=settings.exchange_egress,
     )
 
 
@@ -327,29 +437,120 @@ def send_mail() -> SendMail:
 
 @cache
 def run_maintenance() -> RunMaintenance:
-    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, MAIL_SENDER, DATABASE_*)."""
+    """Return the scheduled maintenance.
+
+    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, DATABASE_*.
+    """
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
+    from tradebot.aws.workflow import StepFunctionsWorkflow
     from tradebot.services.run_maintenance import RunMaintenance
 
     return RunMaintenance(
         open_session(),
         LambdaInvoker(lambda_client, load_settings().bot_runner_function),
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
+        StepFunctionsWorkflow(step_functions_client, load_settings().backtest_state_machine),
         send_mail(),
     )
+
+
+@cache
+def switch_platform() -> SwitchPlatform:
+    """Return what sets the kill switch for everything (DATABASE_*)."""
+    from tradebot.services.switch_platform import SwitchPlatform
+
+    return SwitchPlatform(open_session())
 
 
 # --- Backtests ---
 
 
-def backtest_step(name: Literal["plan", "fetch", "simulate", "collect"]) -> Callable[[object], dict[str, Any]]:
-    """Return a step of the backtest workflow, from its input to its output."""
-    from tradebot.services import run_backtest_step as steps
+def candle_store() -> ObjectStore:
+    """Return the bucket of packed candles (CANDLE_BUCKET)."""
+    from tradebot.aws.object_store import S3ObjectStore
 
-    return {
-        "plan": steps.plan_backtest,
-        "fetch": steps.fetch_candles,
-        "simulate": steps.simulate_chunk,
-        "collect": steps.collect_backtest,
-    }[name]
+    return S3ObjectStore(s3_client, load_settings().candle_bucket)
+
+
+def report_store() -> ObjectStore:
+    """Return the bucket of backtests' results (REPORT_BUCKET)."""
+    from tradebot.aws.object_store import S3ObjectStore
+
+    return S3ObjectStore(s3_client, load_settings().report_bucket)
+
+
+@cache
+def public_markets() -> Callable[[str, str], MarketLine]:
+    """Return the process's lines to public market data (BINANCE_LIVE_*_URL, EXCHANGE_EGRESS, DATABASE_*).
+
+    ccxt is loaded by the first.
+    """
+    from tradebot.exchange.ccxt_client import make_client
+    from tradebot.exchange.transport import Venue
+    from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+    from tradebot.services.exchange_budget import ExchangeBudget
+    from tradebot.services.market_cache import MarketCache
+    from tradebot.services.run_backtest.market_line import MarketLine
+
+    settings = load_settings()
+
+    @cache
+    def market(environment: str, market_type: str) -> MarketLine:
+        name, limit = f"{environment}-{market_type}", WEIGHT_PER_MINUTE[market_type]
+        budget = ExchangeBudget(open_session(), name, settings.exchange_egress, limit)
+        client = make_client(Venue(settings.binance_url(environment, market_type), budget), environment, market_type)
+        # Binance weighs a page of a thousand candles so.
+        page_weight = {"spot": 2, "futures": 5}[market_type]
+        return MarketLine(MarketCache(open_session(), name, client), client, budget, page_weight)
+
+    return market
+
+
+@cache
+def read_market_facts() -> ReadMarketFacts:
+    """Return what asks the exchange what can be tested (see `public_markets`)."""
+    from tradebot.services.run_backtest.market_facts import ReadMarketFacts
+
+    return ReadMarketFacts(public_markets())
+
+
+@cache
+def plan_backtest() -> PlanBacktest:
+    """Return the first step of a backtest (DATABASE_*, CANDLE_BUCKET, and see `public_markets`)."""
+    from tradebot.services.run_backtest.plan import PlanBacktest
+
+    return PlanBacktest(open_session(), candle_store(), public_markets())
+
+
+@cache
+def fail_backtest() -> FailBacktest:
+    """Return the step that a failure leads to (DATABASE_*)."""
+    from tradebot.services.run_backtest.fail import FailBacktest
+
+    return FailBacktest(open_session())
+
+
+@cache
+def fetch_candles() -> FetchCandles:
+    """Return the step that fills the bucket (DATABASE_*, CANDLE_BUCKET, and see `public_markets`)."""
+    from tradebot.services.run_backtest.fetch import FetchCandles
+
+    return FetchCandles(open_session(), candle_store(), public_markets())
+
+
+@cache
+def simulate_backtest() -> SimulateBacktest:
+    """Return the step that runs the engine (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET)."""
+    from tradebot.services.run_backtest.simulate import SimulateBacktest
+
+    return SimulateBacktest(open_session(), candle_store(), report_store())
+
+
+@cache
+def collect_backtest() -> CollectBacktest:
+    """Return the last step (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET)."""
+    from tradebot.services.run_backtest.breakdowns import break_down
+    from tradebot.services.run_backtest.collect import CollectBacktest
+
+    return CollectBacktest(open_session(), candle_store(), report_store(), break_down)

@@ -59,6 +59,8 @@ class Fleet:
     """Serves requests at the same time; each comes from a source that its sender chooses."""
 
     def __init__(self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+        # Here many requests share a connection, and wait for it longer than a nested transaction should.
+        monkeypatch.setattr("tradebot.repositories.session.NESTED_SCOPE_SECONDS", 60.0)
         self.engines = [make_engine(database.settings("app_api")) for _ in range(size)]
 
         def session(user_id: int | None) -> AbstractContextManager[Session]:

@@ -104,7 +104,9 @@ def _comparable(played: Played) -> list[tuple[int, dict[str, object]]]:
     return [
         (at_ms, memory)
         for at_ms, memory in played.memories.items()
-        if at_ms in expected.memories and at_ms not in expected.busy_ms and at_ms != first_ms
+        if at_ms in expected.memories
+        and at_ms not in expected.busy_ms
+        and at_ms != first_ms
         # A settlement at the open is in the bot's books, and in the backtest's after that candle.
         and (at_ms % FUNDING_MS or expected.memories[at_ms].position is None)
     ]
@@ -125,7 +127,9 @@ def count(report: Report, played: Played) -> None:
             seen[f"entries {row.side.lower()} futures" if case.is_futures else "entries spot"] += 1
         else:
             seen[row.reason] += 1
-            seen["stops at an open"] += row.reason in {"stop_loss", "trailing_stop"} and row.candle_ms in expected.busy_ms
+            seen["stops at an open"] += (
+                row.reason in {"stop_loss", "trailing_stop"} and row.candle_ms in expected.busy_ms
+            )
     for before, after in pairwise(played.rows):
         same = before.candle_ms == after.candle_ms
         seen["reversals"] += same and (before.leg, after.leg) == ("exit", "entry") and before.side != after.side
@@ -140,4 +144,3 @@ def count(report: Report, played: Played) -> None:
     seen["entries skipped"] += len(expected.output.skipped_reason)
     seen["1m" if case.length_ms == 60_000 else "longer timeframes"] += 1
     seen[case.source] += 1
-

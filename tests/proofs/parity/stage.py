@@ -94,9 +94,7 @@ class Stage:
         for at_ms in _tick_times(case, candles, warm_up, played):
             exchange.advance(at_ms)
             self._now += timedelta(minutes=1)
-            report = run_bot(
-                bot_config_id=bot, user_id=user, tick_at=from_ms(at_ms), remaining_ms=lambda: FUNCTION_MS
-            )
+            report = run_bot(bot_config_id=bot, user_id=user, tick_at=from_ms(at_ms), remaining_ms=lambda: FUNCTION_MS)
             metrics().clear_metrics()  # as the end of an invocation does
             if "entry:REJECTED" in report.actions:
                 self._require_too_little_money()
@@ -172,7 +170,9 @@ class Stage:
 
     def _require_too_little_money(self) -> None:
         with session_scope(self._look, None) as session:
-            errors = session.scalars(select(Order.last_error).where(Order.status == OrderStatus.REJECTED, Order.leg == Leg.ENTRY))
+            errors = session.scalars(
+                select(Order.last_error).where(Order.status == OrderStatus.REJECTED, Order.leg == Leg.ENTRY)
+            )
             strange = [error for error in errors if error is None or not error.endswith(_TOO_LITTLE)]
         assert not strange, strange
 

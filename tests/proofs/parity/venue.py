@@ -40,7 +40,11 @@ class CaseMinutes:
     def __init__(self, case: Case, candles: CandleArray) -> None:
         self._length_ms = case.length_ms
         self._rows = dict(
-            zip(candles.open_time_ms, zip(candles.open, candles.high, candles.low, candles.close, strict=True), strict=True)
+            zip(
+                candles.open_time_ms,
+                zip(candles.open, candles.high, candles.low, candles.close, strict=True),
+                strict=True,
+            )
         )
         self._opens = list(candles.open_time_ms)
         dice, minutes = random.Random(case.seed), case.length_ms // MINUTE_MS

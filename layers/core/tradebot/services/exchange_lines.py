@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tradebot.exchange.protocol import Account, ExchangeClient, KeyChecker, MarketData
+    from tradebot.exchange.protocol import Account, ExchangeClient, KeyChecker, MarketData, Wallet
     from tradebot.repositories.leases import Claim
     from tradebot.security.credentials import Credentials
     from tradebot.security.data_keys import DataKeyOpener
@@ -48,6 +48,14 @@ class KeyCheckerMaker(Protocol):
         ...
 
 
+class WalletMaker(Protocol):
+    """Makes the client of the spot side of an account, from which margin is moved."""
+
+    def __call__(self, venue: Venue, environment: str, *, api_key: str, secret_key: str) -> Wallet:
+        """See exchange.ccxt_client."""
+        ...
+
+
 @dataclass(slots=True)
 class ExchangeLines:
     """Opens and keeps lines. For one thread, as a function's process is."""
@@ -56,6 +64,7 @@ class ExchangeLines:
     data_keys: DataKeyOpener
     make_client: ClientMaker
     make_key_checker: KeyCheckerMaker
+    make_wallet: WalletMaker
     #: Base URL of an environment's market.
     base_url: Callable[[str, str], str]
     #: Name of the address that this process sends from: all that share it share its limits.
@@ -99,6 +108,17 @@ class ExchangeLines:
                 self._accounts.pop(next(iter(self._accounts)))
             self._accounts[name] = (now + ACCOUNT_KEPT_SECONDS, account)
         return self._accounts[name][1]
+
+    def wallet(self, claim: Claim) -> Wallet:
+        """Return the wallet of a claimed bot's account. Seldom asked for, so nothing of it is kept."""
+        assert claim.config.api_key_id is not None
+        environment, credentials = self._credentials(claim.user_id, claim.config.api_key_id)
+        return self.make_wallet(
+            self._venue(environment, "spot"),
+            environment,
+            api_key=credentials.api_key.reveal(),
+            secret_key=credentials.secret_key.reveal(),
+        )
 
     def key_checker(self, user_id: int, api_key_id: int) -> KeyChecker:
         """Return the client that can say what a key may do. Nothing of it is kept."""

@@ -15,6 +15,7 @@ from tradebot.repositories.orders import has_entered_since_start
 from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
+from tradebot.services.run_bot.transfer import top_up
 from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
@@ -35,10 +36,13 @@ def act(tick: Tick, decision: Decision) -> None:
 def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
+    if tick.claim.kill_switch is not None:
+        tick.remember(drop_entry(memory))
+        return
     if tick.in_doubt or tick.is_frozen or memory.position is not None:
         return
     # Of a futures position that one leg has just ended, the other one is still there.
-    if not withdraw(tick, tick.resting):
+    if not withdraw(tick, tick.resting) or tick.is_frozen:
         return
     try:
         tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)
@@ -49,6 +53,8 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     account = tick.account
     account.synchronise_clock()
     free = account.free_balances().get(tick.rules.quote_asset, ZERO)
+    if top_up(tick, decision, free):
+        free = account.free_balances().get(tick.rules.quote_asset, ZERO)
     cap = _notional_cap(tick) if tick.parameters.is_futures else None
     size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free, notional_cap=cap)
     if not isinstance(size, EntrySize):

@@ -13,6 +13,7 @@ from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
 from tradebot.repositories.orders import add_to_trade, insert_adopted, insert_fills, settle_order
 from tradebot.repositories.outbox import add_events
+from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.liquidation import NO_ROW
 from tradebot.services.run_bot.paper import record_paper_trades
 
@@ -63,20 +64,24 @@ def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
 def finish(tick: Tick, ending: Ending) -> None:
     """Record everything and give the lease back in one transaction. Raise LeaseLostError where the lease was lost."""
     claim = tick.claim
+    # The position is closed, or cannot be: either way it is not tried again by itself.
+    forgotten = {"close_requested_at": None} if is_closing(tick) and ending.next_run_at is None else {}
     with tick.open_session(claim.user_id) as session:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)
         record(session, tick)
         record_paper_trades(session, tick)
         columns = {"last_run_at": tick.tick_at, **_changed_columns(tick)}
-        if tick.differences is not None:
+        if tick.has_executed:
+            columns["reconciled_at"] = None
+        elif tick.is_compared:
             columns["reconciled_at"] = tick.tick_at
-            if tick.differences or claim.open_findings:
-                keep_findings(session, claim, tick.differences)
+        if tick.differences is not None and (tick.differences or claim.open_findings):
+            keep_findings(session, claim, tick.differences)
         released = release_bot(
             session,
             claim,
-            columns,
+            {**columns, **forgotten},
             status=ending.status,
             next_run_at=ending.next_run_at,
             last_error_message=ending.message,
