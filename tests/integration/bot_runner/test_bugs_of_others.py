@@ -193,7 +193,7 @@ def test_a_stop_that_sold_a_part_is_followed_until_the_rest_is_sold(make_world: 
 @pytest.mark.rule(32)
 @BOTH_MARKETS
 def test_after_a_part_of_an_exit_the_stop_is_for_what_is_left(make_world: Callable[..., World], market: str) -> None:
-    """https://github.com/freqtrade/freqtrade/issues/8526: after a sale in part the stop was placed for a wrong amount."""
+    """https://github.com/freqtrade/freqtrade/issues/8526: after a sale in part the stop had a wrong amount."""
     world = make_world([*UP_THEN_DOWN, -10])
     bot = world.add_bot(position_type=market)
     world.ticks(bot, range(5))

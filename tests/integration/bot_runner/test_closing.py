@@ -47,6 +47,7 @@ def close(world: World, bot: int) -> Any:
         metrics().clear_metrics()  # as the end of an invocation does
 
 
+@pytest.mark.rule(34)
 @pytest.mark.parametrize("values", MARKETS, ids=["spot", "futures"])
 @pytest.mark.parametrize("status", ["stopping", "error", "paused_daily_loss"])
 def test_a_position_is_closed_at_once_in_any_state(
@@ -140,6 +141,7 @@ def test_a_key_that_is_refused_ends_the_try_with_words(make_world: Callable[...,
     assert "the key is gone" in state.last_error_message
 
 
+@pytest.mark.rule(34)
 def test_a_stop_that_keeps_leaves_the_position_alone(make_world: Callable[..., World]) -> None:
     world, bot = holding(make_world)
     world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)

@@ -2,22 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.proofs.parity import prove
+from tests.proofs.parity.cases import MIDNIGHT_MS, MINUTE_MS, PRICE_DECIMALS, Case
+from tests.proofs.parity.compare import hold
 from tests.proofs.parity.stage import stage_on
+from tradebot.engine.candles import CandleArray
 
 if TYPE_CHECKING:
     from tests.fixtures.database import TestDatabase
 
-#: What a minute has time for.
-CASES = 40
+#: An average of one close is the close: each turn is a cross.
+TURNS: Final[dict[str, Any]] = {
+    "strategy": "ema",
+    "timeframe": "1m",
+    "position_type": "futures",
+    "leverage": 3,
+    "ema_fast": 1,
+    "ema_slow": 2,
+    "rsi_period": 2,
+    "rsi_oversold": 1,
+    "rsi_overbought": 99,
+    "stop_loss_perc": Decimal(2),
+    "take_profit_perc": Decimal(1),
+    "position_size_fixed": Decimal(1000),
+}
 
 
-@pytest.mark.rule("live = backtest")
-def test_live_trades_pauses_and_money_are_the_backtests(database: TestDatabase) -> None:
+@dataclass(frozen=True)
+class Written(Case):
+    """Candles by hand, in quote, after a warm-up that falls to 20,000."""
+
+    rows: tuple[tuple[int, int, int, int], ...] = ()
+
+    def candles(self) -> CandleArray:
+        warm_up = self.parameters().warm_up_candles
+        falling = [
+            (20_000 + left + 1, 20_000 + left + 1, 20_000 + left, 20_000 + left) for left in reversed(range(warm_up))
+        ]
+        made = CandleArray(self.timeframe, PRICE_DECIMALS)
+        for number, row in enumerate((*falling, *self.rows)):
+            made.append(MIDNIGHT_MS + (number - warm_up) * MINUTE_MS, [price * 100 for price in row], 1.0)
+        return made
+
+
+def written(*rows: tuple[int, int, int, int], **config: Any) -> Written:
+    return Written({**TURNS, **config}, "written", 1, len(rows) - 1, 0, 0, rows=rows)
+
+
+@pytest.mark.rule(22, "live = backtest")
+def test_a_reversal_enters_where_the_take_profit_was_passed_at_its_open(database: TestDatabase) -> None:
+    case = written(
+        (20_000, 20_010, 20_000, 20_010),
+        (20_010, 20_030, 20_010, 20_030),
+        (20_030, 20_030, 20_005, 20_005),
+        (20_500, 20_500, 20_490, 20_490),
+        (20_490, 20_490, 20_480, 20_480),
+    )
     with stage_on(database) as stage:
-        report = prove(CASES, 1, stage)
-    assert not report.verdict(), report.lines()
+        played = stage.play(case)
+    hold(played)
+    assert [(row.side, row.reason) for row in played.rows[:3]] == [
+        ("LONG", "entry_signal"),
+        ("LONG", "take_profit"),
+        ("SHORT", "entry_signal"),
+    ]

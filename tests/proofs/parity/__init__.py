@@ -1,5 +1,4 @@
-"""Live equals backtest: random bots over random candles, through real ticks at the simulated exchange and through the
-backtest, have to give the same trades, pauses and money.
+"""Live equals backtest: random bots have to give the same trades, pauses and money in real ticks and in a backtest.
 
 `python -m tests.proofs.parity` runs the full count and shows its progress.
 """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One execution as both sides have to tell it. Of a liquidation the exchange names its own fee, so it is left out."""
+    """One execution as both sides have to tell it; without the fee of a liquidation, which the exchange names."""
 
     candle_ms: int
     leg: str

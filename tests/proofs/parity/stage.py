@@ -19,7 +19,7 @@ from tests.proofs.parity.cases import MINUTE_MS
 from tests.proofs.parity.venue import API_KEY, SECRET_KEY, make_exchange
 from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.engine.candles import from_ms
-from tradebot.exchange.ccxt_client import make_client, make_key_checker
+from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
 from tradebot.models import ApiKey, BotConfig, BotState, KeyEnvironment, Order, Trade, User
 from tradebot.observability import metrics
 from tradebot.repositories.session import make_engine, session_scope
@@ -111,7 +111,7 @@ class Stage:
     def _new_process(self) -> tuple[RunBot, ExchangeLines]:
         session = partial(session_scope, self._worker)
         lines = ExchangeLines(
-            session, self._keys, self._client, make_key_checker, lambda *_: URL, now=lambda: self._now
+            session, self._keys, self._client, make_key_checker, make_wallet, lambda *_: URL, now=lambda: self._now
         )
         return RunBot(session, lines, "tick", self._counter, sleep=_no_sleep), lines
 
@@ -206,7 +206,7 @@ def _tick_times(case: Case, candles: CandleArray, warm_up: int, played: Played) 
     Some opens get none: those at which nothing had to be sent or moved.
     """
     dice, opens, expected = Random(case.seed + 2), candles.open_time_ms, played.expected
-    moves = bool(case.config["trailing_stop_active"])
+    moves = bool(case.config.get("trailing_stop_active"))
     for number in range(warm_up, len(candles)):
         open_ms = opens[number]
         needed = number in {warm_up, len(candles) - 1} or open_ms in expected.busy_ms
