@@ -144,7 +144,6 @@ def test_a_key_that_is_refused_ends_the_try_with_words(make_world: Callable[...,
     assert "the key is gone" in state.last_error_message
 
 
-@pytest.mark.rule(34)
 def test_what_is_too_little_to_sell_stays_as_dust_and_the_bot_stops(make_world: Callable[..., World]) -> None:
     world, bot = holding(make_world)
     world.sql(
@@ -183,6 +182,7 @@ def test_what_its_user_has_sold_by_hand_is_not_tried_for_ever(
     assert "nothing to close" in state.last_error_message or "cannot be sold" in state.last_error_message
 
 
+@pytest.mark.rule(34)
 def test_a_stop_that_keeps_leaves_the_position_alone(make_world: Callable[..., World]) -> None:
     world, bot = holding(make_world)
     world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)
