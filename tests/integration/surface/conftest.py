@@ -15,7 +15,7 @@ from infra.local.cloud.mailbox import read_mail
 from infra.local.machine import Machine
 from infra.local.state import Market
 from tests.fixtures.candles import write_minutes
-from tests.fixtures.database import TestDatabase, TestServer, copied, connected
+from tests.fixtures.database import TestDatabase, TestServer, connected, copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
