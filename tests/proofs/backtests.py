@@ -104,6 +104,9 @@ class Line:
         self._exchange = exchange
         self.newest_candle_at = exchange.newest_candle_at
 
+    def settle(self) -> None:
+        """Nothing was reserved."""
+
     def candles(self, _symbol: str, _timeframe: str, start_at: datetime, end_at: datetime) -> list[Candle]:
         return self._exchange.candles_between(start_at, end_at)
 

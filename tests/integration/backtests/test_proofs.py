@@ -45,7 +45,7 @@ def test_a_month_that_is_fetched_twice_at_once_is_stored_once() -> None:
     cache = CandleCache(S3ObjectStore(lambda: s3, "candles"), "spot", "BTCUSDT", Timeframe.M15)
     line, no_session = Line(Exchange(market_candles(1))), None
     step = FetchCandles(cast("Any", no_session), cache.store, lambda *_: cast("Any", line))
-    fetch = partial(step._fetch, cache, "2023-01", to_ms(month_end("2023-01")), lambda: 60_000)
+    fetch = partial(step._fetch, cast("Any", line), cache, "2023-01", to_ms(month_end("2023-01")), lambda: 60_000)
     with ThreadPoolExecutor(4) as pool:
         stored = [one.result() for one in [pool.submit(fetch) for _ in range(4)]]
     assert sorted(stored) == [False, False, False, True]

@@ -13,6 +13,7 @@ from tradebot.exchange.answers import UnreadableAnswerError
 from tradebot.exchange.binance import BinanceClient
 from tradebot.exchange.error_map import Purpose, code_and_message
 from tradebot.exchange.order_answers import stop_of
+from tradebot.exchange.weights import CANDLE_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ class BinanceFuturesClient(BinanceClient):
     INFO = "fapiPublicGetExchangeInfo"
     INFO_HAS_PERMISSIONS = False
     KLINES = "fapiPublicGetKlines"
+    CANDLE_PAGE = CANDLE_PAGE["futures"]
     PRICE = "fapiPublicV2GetTickerPrice"
     ORDER = "fapiPrivatePostOrder"
     FIND_ORDER = "fapiPrivateGetOrder"

@@ -93,7 +93,11 @@ class PlanBacktest:
         }
 
     def _newest_at(self, row: Record, span: Span) -> datetime:
-        newest_at = self.market(ENVIRONMENT, row.market_type).newest_candle_at(row.symbol, row.interval)
+        line = self.market(ENVIRONMENT, row.market_type)
+        try:
+            newest_at = line.newest_candle_at(row.symbol, row.interval)
+        finally:
+            line.settle()
         if newest_at is None or span.end_at > newest_at:
             raise InvalidInputError(
                 f"The candles of {row.symbol} up to {span.end_at:%Y-%m-%d %H:%M} have not all closed yet.",
