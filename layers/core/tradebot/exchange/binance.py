@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradebot.exchange.transport import CcxtTransport
     from tradebot.exchange.venue_records import (
         FundingPayment,
+        FundingSettlement,
         LeverageBracket,
         VenueOrder,
         VenueOrderList,
@@ -176,6 +177,9 @@ class BinanceClient:
         raise NotImplementedError("leverage is futures'")
 
     def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
+        raise NotImplementedError("funding is futures'")
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
         raise NotImplementedError("funding is futures'")
 
     # --- The line ---

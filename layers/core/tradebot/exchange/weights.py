@@ -39,6 +39,8 @@ _WEIGHTS: dict[str, _Weight] = {
     "sapiGetAssetTransfer": 1,
     "fapiPublicGetTime": 1,
     "fapiPublicGetExchangeInfo": 1,
+    # Binance counts it apart, 500 in five minutes.
+    "fapiPublicGetFundingRate": 1,
     "fapiPublicV2GetTickerPrice": ("symbol", 1, 2),
     # Orders count against the account's order limits, and 0 against the address.
     "fapiPrivatePostOrder": 1,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tradebot.domain.market import MarketType
 from tradebot.engine.candles import CandleArray, from_ms, to_ms
 from tradebot.errors import ExchangeBudgetError, ExchangeUnavailableError
 from tradebot.repositories import backtests
 from tradebot.services.run_backtest.candle_cache import CandleCache, month_end, month_start, months_between
 from tradebot.services.run_backtest.errors import BacktestEndedError, StepOutOfTimeError
+from tradebot.services.run_backtest.funding_cache import FundingCache
 from tradebot.services.run_backtest.market_facts import ENVIRONMENT
 from tradebot.services.run_backtest.plan import FETCHED
 from tradebot.services.run_backtest.step_input import StepInput
@@ -44,8 +46,9 @@ class FetchCandles:
         """Take `{backtest_id, user_id, first_month, last_month, until_ms, share}`, return what was done.
 
         `{is_finished, wait_seconds, stored}`: not finished where the minute's request weight was used up, which the
-        workflow waits for, so that no function does. Whatever another backtest has stored meanwhile is not fetched again. What was read before the exchange refused
-        or the time ran out is kept as a part of its month, and read from there the next time.
+        workflow waits for, so that no function does. Whatever another backtest has stored meanwhile is not fetched
+        again. What was read before the exchange refused or the time ran out is kept as a part of its month, and read
+        from there the next time.
         """
         step = StepInput("fetch", event)
         backtest_id, user_id = step.identifier("backtest_id"), step.identifier("user_id")
@@ -63,6 +66,8 @@ class FetchCandles:
                 end_ms = min(until_ms, to_ms(month_end(month)))
                 if month not in closed and not any(part.until_ms == end_ms for part in cache.parts(month)):
                     stored += self._fetch(line, cache, month, end_ms, remaining_ms)
+                if row.market_type == MarketType.FUTURES:
+                    _fetch_funding(line, FundingCache(self.candles, row.symbol), month, end_ms)
         except ExchangeBudgetError as error:
             return {"is_finished": False, "wait_seconds": math.ceil(error.retry_after_seconds), "stored": stored}
         finally:
@@ -91,6 +96,12 @@ class FetchCandles:
                 cache.save(month, have, to_ms(at))
             raise
         return cache.save(month, have, end_ms)
+
+
+def _fetch_funding(line: MarketLine, funding: FundingCache, month: str, end_ms: int) -> None:
+    if funding.key(month, end_ms) not in funding.known():
+        found = line.funding_settlements(funding.symbol, month_start(month), from_ms(end_ms))
+        funding.save(month, found, end_ms)
 
 
 def _require_time(remaining_ms: Callable[[], int], so_far: str) -> None:

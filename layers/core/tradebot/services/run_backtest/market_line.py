@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tradebot.domain.candle import Candle
     from tradebot.domain.symbol import SymbolRules
-    from tradebot.exchange.protocol import MarketData, MarketHistory
+    from tradebot.exchange.protocol import FundingSettlement, MarketData, MarketHistory
     from tradebot.services.exchange_budget import ExchangeBudget
 
 
@@ -53,6 +53,11 @@ class MarketLine:
         pages = math.floor((end_at - start_at).total_seconds() / Timeframe(timeframe).seconds / self.page) + 1
         self.budget.reserve(Urgency.ENTRY, pages * self.page_weight)
         return self.source.candles(symbol, timeframe, start_at, end_at)
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
+        """Return what a perpetual settled in [start_at, end_at), oldest first."""
+        self.budget.reserve(Urgency.ENTRY, 1)
+        return self.source.funding_settlements(symbol, start_at, end_at)
 
     def settle(self) -> None:
         """Give back the weight that a step has reserved and not used."""
