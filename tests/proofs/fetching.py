@@ -25,7 +25,6 @@ from infra.local.exchange.times import from_ms, to_ms
 from tests.fixtures.in_process_exchange import URL, InProcessAdapter, ManualClock
 from tests.proofs.backtests import RULES
 from tradebot.aws.object_store import S3ObjectStore
-from tradebot.domain.market import MarketType
 from tradebot.domain.timeframe import Timeframe
 from tradebot.engine.backtest_setup import MarginBracket
 from tradebot.engine.parameters import DEFAULT_FEES
@@ -45,6 +44,8 @@ from tradebot.services.run_backtest.plan import PlanBacktest
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from tradebot.domain.market import MarketType
 
 FUNCTIONS = 4
 CONFIG = {

@@ -13,6 +13,7 @@ TradeBotError
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
     ├── ExchangeUnavailableError 503  no answer or an unreadable one: for an order this means UNKNOWN, never failed
+    │   └── LookDeferredError    503  a read that waits for the next minute: its stop rests, the rest is kept for exits
     ├── ExchangeThrottledError   503  429 or 418: nothing is sent before `retry_after_seconds` have passed
     │   └── ExchangeBudgetError  503  held back by us: the minute's request weight is used up, or kept for exits
     ├── ExchangeClockError       503  -1021: not executed; measure the offset again, one new attempt
@@ -162,6 +163,12 @@ class ExchangeUnavailableError(ExchangeError):
     http_status = 503
     code = "exchange-unavailable"
     retryable = True
+
+
+class LookDeferredError(ExchangeUnavailableError):
+    """A read that can wait for the next minute: what is left of this one's request weight is kept for exits."""
+
+    code = "look-deferred"
 
 
 class ExchangeThrottledError(ExchangeError):
