@@ -22,6 +22,7 @@ from tradebot.engine.ledger import (
     apply_funding,
     equity,
     exit_quantity,
+    keep_as_dust,
     third_assets,
     unrealized_pnl,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "drop_entry",
     "equity",
     "exit_quantity",
+    "keep_as_dust",
     "observe",
     "request_exit",
     "restart_memory",
