@@ -199,7 +199,8 @@ Written by `make bench-backtests`: {machine}. Absolute times hold for that machi
 
 From `POST /v1/backtests` to its report, one-minute candles, EMA 9/21 with RSI 14, stop 2 %, target 4 %, trailing stop
 1.5 %: the API, the workflow and its functions as processes, Postgres, and the simulated exchange at Binance's limits
-({LIMITS["spot"]:,} of weight a minute on spot, {LIMITS["futures"]:,} on futures). Requests that it refused (429, 418): {refused or "none"}.
+({LIMITS["spot"]:,} of weight a minute on spot, {LIMITS["futures"]:,} on futures).
+Requests that it refused (429, 418): {refused or "none"}.
 
 Columns of steps are seconds in their functions, all invocations together; the share is that of simulate and collect.
 
