@@ -104,7 +104,7 @@ class Bench:
         began = time.perf_counter()
         asked = {
             "symbol": "BTCUSDT", "interval": "1m", "start_date": start.isoformat(), "end_date": END.isoformat(),
-            "initial_capital": "10000", "position_type": market, "parameters": PARAMETERS,
+            "initial_capital": "10000", "market_type": market, "parameters": PARAMETERS,
         }  # fmt: skip
         accepted = self._api.call("POST", "/backtests", asked)
         deadline = began + END_SECONDS
@@ -121,7 +121,7 @@ class Bench:
         made = Run(
             name, (END - start).days / 365, seconds, busy, memory,
             largest_payload(self.client("stepfunctions"), f"{arn}:{accepted['id']}"),
-            results["total_trades"], httpx.get(f"{url}/sim/stats").json()["refused"],
+            results["total_trades"], self._machine.exchange.stats()["refused"],
         )  # fmt: skip
         print(made, flush=True)
         return made
@@ -166,7 +166,7 @@ def _columns(made: Sequence[tuple[datetime, list[int]]]) -> CandleArray:
 def measure(folder: Path) -> list[Run]:
     """Run every case."""
     with Machine(folder, Market("generator", start=NOW)) as machine:
-        httpx.put(f"{machine.exchange.url}/sim/limits", json=LIMITS).raise_for_status()
+        machine.exchange.limit_weights(**LIMITS)
         with ApiClient(machine.cloud.api_url, "bench@example.com", "seven-candles-before-noon") as api:
             api.register_or_log_in(machine.cloud.state_directory)
             bench, year = Bench(machine, api), END - timedelta(days=365)
