@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILLS = 4
 #: What two runs of the same backtest do not share.
-OF_ONE_RUN = {"id", "backtest_id", "created_at", "updated_at", "started_at", "completed_at", "files"}
+OF_ONE_RUN = {"id", "backtest_id", "created_at", "updated_at", "started_at", "finished_at"}
 
 
 def test_a_backtest_runs_from_its_request_to_its_report(platform: Platform) -> None:
