@@ -32,7 +32,7 @@ from tradebot.engine.candles import CandleArray, to_ms
 from tradebot.services.run_backtest.candle_cache import CandleCache, month_end, month_start, months_between
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FIGURES = REPOSITORY / "docs" / "figures-backtests.md"
 STEPS = ("Plan", "Fetch", "Simulate", "Collect")
@@ -96,14 +96,14 @@ class Bench:
             aws_secret_access_key="test",
         )
 
-    def run(self, name: str, market: str, start: datetime) -> Run:
+    def run(self, name: str, market: str, start: datetime, symbol: str = "BTCUSDT") -> Run:
         """Ask for a backtest and wait for its report."""
         self._reports()
         url = self._machine.exchange.url
         httpx.delete(f"{url}/sim/stats")
         began = time.perf_counter()
         asked = {
-            "symbol": "BTCUSDT", "interval": "1m", "start_date": start.isoformat(), "end_date": END.isoformat(),
+            "symbol": symbol, "interval": "1m", "start_date": start.isoformat(), "end_date": END.isoformat(),
             "initial_capital": "10000", "market_type": market, "parameters": PARAMETERS,
         }  # fmt: skip
         accepted = self._api.call("POST", "/backtests", asked)
@@ -118,13 +118,11 @@ class Bench:
         results = self._api.call("GET", f"/backtests/{accepted['id']}/results")
         arn = self._machine.cloud.outputs["BacktestStateMachineArn"].replace(":stateMachine:", ":execution:")
         busy, memory = self._reports()
-        made = Run(
+        return Run(
             name, (END - start).days / 365, seconds, busy, memory,
             largest_payload(self.client("stepfunctions"), f"{arn}:{accepted['id']}"),
             results["total_trades"], self._machine.exchange.stats()["refused"],
         )  # fmt: skip
-        print(made, flush=True)
-        return made
 
     def _reports(self) -> tuple[dict[str, float], dict[str, int]]:
         """Read what the functions' logs have said since the last look."""
@@ -163,22 +161,21 @@ def _columns(made: Sequence[tuple[datetime, list[int]]]) -> CandleArray:
     return candles
 
 
-def measure(folder: Path) -> list[Run]:
-    """Run every case."""
+def measure(folder: Path) -> Iterator[Run]:
+    """Run every case; the candles of the cold ones lie in no bucket yet."""
     with Machine(folder, Market("generator", start=NOW)) as machine:
         machine.exchange.limit_weights(**LIMITS)
         with ApiClient(machine.cloud.api_url, "bench@example.com", "seven-candles-before-noon") as api:
             api.register_or_log_in(machine.cloud.state_directory)
             bench, year = Bench(machine, api), END - timedelta(days=365)
-            runs = [bench.run(f"{market}, cold cache", market, year) for market in ("spot", "futures")]
-            runs += [bench.run(f"{market}, warm cache", market, year) for market in ("spot", "futures")]
-            five = END - timedelta(days=5 * 365)
-            bench.fill(five - timedelta(days=40), END)
-            runs += [
-                bench.run(f"spot, warm cache, {years} years", "spot", END - timedelta(days=365 * years))
-                for years in (1, 2, 5)
-            ]
-    return runs
+            bench.fill(END - timedelta(days=5 * 365 + 40), END)
+            yield bench.run("spot, warm cache, cold functions", "spot", year)
+            for years in (1, 2, 5):
+                start = END - timedelta(days=365 * years)
+                yield bench.run(f"spot, warm cache, {years} year{'s' * (years > 1)}", "spot", start)
+            yield bench.run("futures, cold cache", "futures", year)
+            yield bench.run("futures, warm cache", "futures", year)
+            yield bench.run("spot, cold cache", "spot", year, symbol="ETHUSDT")
 
 
 def _page(machine: str, runs: Sequence[Run]) -> str:
@@ -226,14 +223,14 @@ def main() -> int:
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, {os.cpu_count()} cores {platform.machine()},"
         f" Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the start"
     )
-    folder = Path(tempfile.mkdtemp(prefix="tradebot-bench-"))
+    folder, runs = Path(tempfile.mkdtemp(prefix="tradebot-bench-")), list[Run]()
     try:
-        runs = measure(folder)
+        for run in measure(folder):
+            print(run, flush=True)
+            runs.append(run)
+            FIGURES.write_text(_page(machine, runs))  # what was measured is not lost with a later case
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    page = _page(machine, runs)
-    FIGURES.write_text(page)
-    print(page)
     return 0
 
 
