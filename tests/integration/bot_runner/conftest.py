@@ -113,6 +113,8 @@ class World:
     emitted: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        #: One for each tick that asked for the outbox to be sent at once.
+        self.mail_requests: list[str] = []
         self.counter = StatementCounter(self.engine)
         self.go_cold()
 
@@ -133,7 +135,8 @@ class World:
 
     def use(self, lines: ExchangeLines) -> None:
         self.lines = lines
-        self.run_bot = RunBot(partial(session_scope, self.engine), lines, "tick", self.counter)
+        session = partial(session_scope, self.engine)
+        self.run_bot = RunBot(session, lines, "tick", self.counter, lambda: self.mail_requests.append("now"))
 
     def check_key(self) -> bool:
         check = CheckApiKey(partial(session_scope, self.engine), self.lines)

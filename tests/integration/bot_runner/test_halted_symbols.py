@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def told(world: World) -> list[tuple[str, str]]:
     with world.look.connect() as connection:
-        rows = connection.execute(text("SELECT kind, payload ->> 'reason' FROM outbox ORDER BY id"))
+        rows = connection.execute(
+            text("SELECT kind, payload ->> 'reason' FROM outbox WHERE channel = 'mail' ORDER BY id")
+        )
         return [(kind, reason) for kind, reason in rows]
 
 

@@ -87,7 +87,7 @@ def test_a_stop_sells_while_nobody_ticks_and_the_next_tick_books_it_at_its_time(
     assert open_at_exchange(world) == set()
     world.assert_ledger_matches_exchange()
     with world.look.connect() as connection:
-        told = connection.execute(text("SELECT kind, payload ->> 'reason' FROM outbox")).all()
+        told = connection.execute(text("SELECT kind, payload ->> 'reason' FROM outbox WHERE channel = 'mail'")).all()
     assert told == [("stop_fired", "stop_loss")]
 
 

@@ -42,7 +42,7 @@ def stop(world: World, bot: int, status: str = "stopped") -> None:
 
 def told(world: World) -> list[str]:
     with session_scope(world.look, None) as session:
-        return list(session.scalars(text("SELECT kind FROM outbox ORDER BY id")))
+        return list(session.scalars(text("SELECT kind FROM outbox WHERE channel = 'mail' ORDER BY id")))
 
 
 @MARKETS
