@@ -147,6 +147,7 @@ def _entered(
         take_profit_price=take_profit_price(side, price, parameters.take_profit_ppm, rules),
         trailing_stop_price=None if trailing is None else stop_price(side, price, trailing, rules),
         extreme_price=display_price(price),
+        funding=held.funding if held else ZERO,
     )
     return with_extreme(entered, held.extreme_price, trailing, rules) if held else entered
 
@@ -161,6 +162,15 @@ def _to_dust(memory: BotMemory, position: Position) -> BotMemory:
         dust=memory.dust + position.quantity,
         dust_cost=memory.dust_cost + position.cost + position.entry_fee,
     )
+
+
+def keep_as_dust(memory: BotMemory) -> BotMemory:
+    """End a spot position that the exchange takes no order for any more: too little is left. The next sale takes it."""
+    position = memory.position
+    if position is None or not position.is_owned:
+        raise ConflictError("there is no position of coins that could be kept")
+    with exact():
+        return _to_dust(memory, position)
 
 
 def apply_exit(

@@ -131,6 +131,8 @@ class Tick:
     events: list[Event] = field(default_factory=list)
     #: What a reconciliation found; None where there was none in this tick.
     differences: list[Difference] | None = None
+    #: Whether the exchange takes no order of the symbol now.
+    is_market_closed: bool = False
     #: Whether it held the books against all that the account holds.
     is_compared: bool = False
     #: Whether this tick booked an execution: the next one compares in full.
@@ -225,6 +227,11 @@ class Tick:
     def exit_is_in_doubt(self) -> bool:
         """Whether an exit was sent of which nobody knows the end."""
         return any(order.leg is Leg.EXIT for order in self.in_doubt)
+
+    @property
+    def has_nothing_left(self) -> bool:
+        """Whether the exchange shows nothing of the position that the books hold."""
+        return self.held_at_most is not None and self.held_at_most < self.rules.min_qty
 
     def rest(self, order: LiveOrder) -> None:
         """Note that a stop or take profit rests."""

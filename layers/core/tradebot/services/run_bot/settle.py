@@ -82,7 +82,7 @@ def _with_new_fills(tick: Tick, settlement: Settlement, venue: VenueOrder) -> Se
     """Add what was executed since it was recorded; or say why that cannot be known yet."""
     order = settlement.order
     try:
-        fills = None if order.executed_qty else venue.fills
+        fills = None if order.executed_qty or venue.fills is None else _each_once(venue.fills)
         if fills is None:
             fills = _new_fills(tick, order, venue.order_id, venue.executed_quantity)
         if fills is None:
@@ -105,21 +105,30 @@ def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlem
         return Settlement(order, _STOP_ENDS[stop.status], str(stop.algo_id))
     if stop.order_id is None:
         return doubtful(tick, order, "the stop is triggering at the exchange")
-    venue_order_id = str(stop.order_id)
+    return _settlement_of_triggered(tick, order, stop.order_id)
+
+
+def _settlement_of_triggered(tick: Tick, order: LiveOrder, order_id: int) -> Settlement:
+    """Return what the market order has come to that a stop became.
+
+    It only reduces, and the book may be thin: what it executed is not what the stop stood for.
+    """
+    venue_order_id = str(order_id)
     try:
-        fills = _new_fills(tick, order, stop.order_id, stop.quantity)
-        if fills is None and stop.status is StopStatus.FINISHED and _is_flat(tick):
-            # It only reduces: less was left of the position than it stood for.
-            fills = tick.account.order_fills(order.symbol, stop.order_id) or None
+        became = tick.account.find_order_of_stop(order.symbol, order_id)
+        if became.status.is_live:
+            reason = f"the stop's order is {became.status} at the exchange"
+            return doubtful(tick, order, reason, venue_order_id=venue_order_id)
+        fills = _new_fills(tick, order, order_id, became.executed_quantity) if became.executed_quantity else ()
         if fills is None:
             return doubtful(tick, order, "the stop's trades are not visible yet", venue_order_id=venue_order_id)
-        prices = _commission_prices(tick, fills)
+        prices = _commission_prices(tick, fills) if fills else {}
     except ExchangeError as error:
         reason = f"the stop's trades could not be read: {error.message}"
         return doubtful(tick, order, reason, venue_order_id=venue_order_id)
     tick.undoubt(order)
     tick.unrest(order)
-    return Settlement(order, OrderStatus.FILLED, venue_order_id, fills, prices)
+    return Settlement(order, became.status, venue_order_id, fills, prices)
 
 
 def doubtful(
@@ -145,7 +154,7 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
     for read in range(FILL_READS):
         if read:
             tick.sleep(FILL_READ_PAUSE_SECONDS)
-        fills = tick.account.order_fills(order.symbol, venue_order_id)
+        fills = _each_once(tick.account.order_fills(order.symbol, venue_order_id))
         with exact():
             if sum((fill.quantity for fill in fills), ZERO) == executed:
                 break
@@ -159,8 +168,9 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
     return tuple(fill for fill in fills if fill.trade_id not in known)
 
 
-def _is_flat(tick: Tick) -> bool:
-    return not tick.account.position(tick.parameters.symbol).quantity
+def _each_once(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """Return the trades by their ids: one that is listed twice was made once."""
+    return tuple({fill.trade_id: fill for fill in fills}.values())
 
 
 def _commission_prices(tick: Tick, fills: tuple[Fill, ...]) -> dict[str, Decimal]:
