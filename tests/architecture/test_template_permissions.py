@@ -60,7 +60,7 @@ def test_no_role_stands_without_its_user(deployment: str) -> None:
 
 
 @every_deployment
-def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: str) -> None:
+def test_only_the_bot_runner_may_decrypt_only_the_api_seal_and_only_maintenance_rewrap(deployment: str) -> None:
     allowed = {
         (holder, action)
         for holder in holders(deployment)
@@ -68,7 +68,10 @@ def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: s
         for action in statement["Action"]
         if action.startswith("kms:")
     }
-    assert allowed == {("BotRunnerRole", "kms:Decrypt"), ("ApiRole", "kms:GenerateDataKey")}
+    rewrapping = {"kms:ReEncryptFrom", "kms:ReEncryptTo"}
+    assert allowed == {("BotRunnerRole", "kms:Decrypt"), ("ApiRole", "kms:GenerateDataKey")} | {
+        ("MaintenanceRole", action) for action in rewrapping
+    }
     for holder, action in allowed:
         (statement,) = [s for s in statements(deployment, holder) if action in s["Action"]]
         assert statement["Condition"]["StringEquals"] == {
@@ -76,6 +79,9 @@ def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: s
             "kms:EncryptionContext:purpose": "exchange-key",
         }
         assert statement["Resource"] == [{"Ref": "CredentialsKeyArn"}]
+        # Under a key of somebody else's, what was rewrapped would open there.
+        same_key = {"kms:ReEncryptOnSameKey": "true"} if action in rewrapping else None
+        assert statement["Condition"].get("Bool") == same_key
 
 
 def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
@@ -87,6 +93,8 @@ def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
         "kms:EncryptionContext:user_id": "false",
         "kms:EncryptionContext:api_key_id": "false",
     }
+    (rewrapping,) = [s for s in key if any(action.startswith("kms:ReEncrypt") for action in s["Action"])]
+    assert rewrapping["Condition"] == {**using[0]["Condition"], "Bool": {"kms:ReEncryptOnSameKey": "true"}}
     assert not any("*" in action for statement in key for action in statement["Action"])
 
 

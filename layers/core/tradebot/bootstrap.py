@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
+    from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.run_backtest.collect import CollectBacktest
     from tradebot.services.run_backtest.fail import FailBacktest
     from tradebot.services.run_backtest.fetch import FetchCandles
@@ -439,7 +440,7 @@ def send_mail() -> SendMail:
 def run_maintenance() -> RunMaintenance:
     """Return the scheduled maintenance.
 
-    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, DATABASE_*.
+    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, CREDENTIALS_KEY_ID, DATABASE_*.
     """
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
@@ -452,7 +453,17 @@ def run_maintenance() -> RunMaintenance:
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
         StepFunctionsWorkflow(step_functions_client, load_settings().backtest_state_machine),
         send_mail(),
+        rotate_data_keys(),
     )
+
+
+@cache
+def rotate_data_keys() -> RotateDataKeys:
+    """Return what has the data keys of exchange credentials wrapped anew (CREDENTIALS_KEY_ID, DATABASE_*)."""
+    from tradebot.security.data_keys import KmsDataKeyRewrapper
+    from tradebot.services.rotate_data_keys import RotateDataKeys
+
+    return RotateDataKeys(open_session(), KmsDataKeyRewrapper(kms_client, load_settings().credentials_key_id))
 
 
 @cache

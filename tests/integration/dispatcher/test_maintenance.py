@@ -68,6 +68,14 @@ def _send_nothing() -> int:
 no_mail: Any = _send_nothing
 
 
+def _rotate_nothing(*, is_started: bool) -> None:
+    assert not is_started
+
+
+#: And no rotation under way.
+no_rotation: Any = _rotate_nothing
+
+
 @pytest.mark.parametrize(("next_run_at", "calls"), [("1970-01-01T00:00:00Z", ["enable"]), (None, [])])
 def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
     migrated_engine: Engine,
@@ -79,7 +87,9 @@ def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
         Owner(session)
         session.execute(text("UPDATE bot_states SET next_run_at = CAST(:at AS timestamptz)"), {"at": next_run_at})
     schedule = Schedule()
-    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, Executions(), no_mail)()
+    RunMaintenance(
+        partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, Executions(), no_mail, no_rotation
+    )()
     assert schedule.calls == calls
     metrics().clear_metrics()
 
@@ -106,7 +116,7 @@ def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_chec
     mailbox = Mailbox()
     schedule = Schedule()
     maintenance = RunMaintenance(
-        partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, Executions(), no_mail
+        partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, Executions(), no_mail, no_rotation
     )
     assert maintenance() == 2
     assert mailbox.events == [keys["never"], keys["yesterday"]]
@@ -133,7 +143,9 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
         session.execute(
             text("UPDATE backtests SET created_at = now() - interval '3 min' WHERE execution_name <> 'young'")
         )
-    RunMaintenance(partial(session_scope, engine_as("app_maintenance")), Mailbox(), Schedule(), executions, no_mail)()
+    RunMaintenance(
+        partial(session_scope, engine_as("app_maintenance")), Mailbox(), Schedule(), executions, no_mail, no_rotation
+    )()
     metrics().clear_metrics()
     with session_scope(migrated_engine, None) as session:
         rows = session.execute(select(Backtest.execution_name, Backtest.status, Backtest.error_message)).all()

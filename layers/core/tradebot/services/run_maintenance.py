@@ -1,4 +1,7 @@
-"""What nobody asks for: mail, keys not checked for a day, the rule while bots trade, lost backtests, purges."""
+"""What nobody asks for: mail, keys not checked for a day, the rule while bots trade, lost backtests, purges.
+
+A rotation of data keys that an operator has started goes on as well, should its command have ended.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from tradebot.aws.schedule import TickSchedule
     from tradebot.aws.workflow import Workflow
     from tradebot.repositories.backtests import UnfinishedBacktest
+    from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.send_mail import SendMail
     from tradebot.services.user_sessions import OpenSession
 
@@ -42,6 +46,7 @@ class RunMaintenance:
     schedule: TickSchedule
     workflow: Workflow
     send_mail: SendMail
+    rotate_data_keys: RotateDataKeys
 
     def __call__(self) -> int:
         """Return how many keys are on their way to their check."""
@@ -62,6 +67,7 @@ class RunMaintenance:
         sent = self.send_mail()
         with self.open_session(None) as session:
             purged = purge_expired(session)
+        self.rotate_data_keys(is_started=False)
         count("KeyChecksRequested", len(keys))
         logger().info("maintenance done", keys_to_check=len(keys), mails_sent=sent, lost_backtests=lost, purged=purged)
         return len(keys)
