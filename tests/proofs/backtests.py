@@ -40,6 +40,7 @@ from tradebot.services.backtest_document import document_of, parameters_of, setu
 from tradebot.services.run_backtest.breakdowns import break_down
 from tradebot.services.run_backtest.collect import CollectBacktest
 from tradebot.services.run_backtest.fetch import FetchCandles
+from tradebot.services.run_backtest.notes import notes_of
 from tradebot.services.run_backtest.plan import PlanBacktest
 from tradebot.services.run_backtest.run_files import RunFiles
 from tradebot.services.run_backtest.simulate import SimulateBacktest
@@ -157,7 +158,7 @@ def in_one_piece(asked: dict[str, Any], candles: Sequence[Candle]) -> dict[str, 
         "trades.csv": trades_csv(result).encode(),
         "daily.csv": days_csv(result).encode(),
         "monthly.csv": months_csv(result).encode(),
-        "report.html": page(picture, result).encode(),
+        "report.html": page(picture, result, notes_of(START, result)).encode(),
         "report": json.dumps(result.report.to_json(), sort_keys=True).encode(),
     }
 

@@ -55,7 +55,7 @@ def backtest(options: argparse.Namespace) -> None:
     except InvalidInputError as error:
         raise CommandError(ExitCode.USAGE, error.message) from error
     notes = [*_reading_notes(read), *notes, *_result_notes(result)]
-    written = _write(options, result, candles)
+    written = _write(options, result, candles, notes)
     if options.json:
         print(json.dumps(_document(result, notes), indent=2))
         return
@@ -65,14 +65,14 @@ def backtest(options: argparse.Namespace) -> None:
         console.print(f"Wrote {path}", soft_wrap=True, markup=False)
 
 
-def _write(options: argparse.Namespace, result: Result, candles: CandleArray) -> list[Path]:
+def _write(options: argparse.Namespace, result: Result, candles: CandleArray, notes: list[str]) -> list[Path]:
     if options.trades:
         _write_text(options.trades, trades_csv(result))
     if options.daily:
         _write_text(options.daily, days_csv(result))
     if options.plot:
         with _progress(options, "Drawing", None):
-            _plot(options.plot, result, candles)
+            _plot(options.plot, result, candles, notes)
     return [path for path in (options.trades, options.daily, options.plot) if path]
 
 
@@ -83,14 +83,14 @@ def _write_text(path: Path, text: str) -> None:
         raise CommandError(ExitCode.OUTPUT, f"cannot write {path}: {error.strerror}") from error
 
 
-def _plot(path: Path, result: Result, candles: CandleArray) -> None:
+def _plot(path: Path, result: Result, candles: CandleArray, notes: list[str]) -> None:
     from tradebot.report.picture import picture_of  # noqa: PLC0415  # not before somebody wants one
 
     picture = picture_of(result.setup, result.output, [candles[result.output.warm_up :]])
     if path.suffix.lower() == ".html":
         from tradebot.report.html_page import page  # noqa: PLC0415
 
-        _write_text(path, page(picture, result))
+        _write_text(path, page(picture, result, notes))
         return
     try:
         from tradebot_cli.png_chart import write_chart  # noqa: PLC0415  # matplotlib takes a second

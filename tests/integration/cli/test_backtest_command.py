@@ -205,6 +205,15 @@ def test_an_html_page_holds_everything_itself(
     assert page.count("<svg") == page.count("</svg>") >= 3
 
 
+def test_an_html_page_says_what_its_reader_should_know(tradebot: Command, walk_csv: Path, tmp_path: Path) -> None:
+    path = tmp_path / "plot.html"
+    done = tradebot("backtest", walk_csv, *QUICK, "--take-profit-perc", "0.01", "--plot", path)
+    assert done.returncode == 0, done.stderr
+    warnings = re.search(r'<section class="notes"><ul>(.*?)</ul>', path.read_text())
+    assert warnings
+    assert "The take profit is nearer" in warnings[1]
+
+
 # Options -> exit code and what is said.
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown strategy": (

@@ -27,11 +27,12 @@ _LISTED_TRADES: Final = 200
 _MARGIN: Final = 0.04
 
 
-def page(picture: Picture, result: Result) -> str:
-    """Return the page."""
+def page(picture: Picture, result: Result, notes: Sequence[str]) -> str:
+    """Return the page; the notes are what its reader should know before believing it."""
     title = escape(headline(result))
     body = (
         f"<header><h1>{title}</h1><p>{escape(period(result))}</p></header>",
+        _notes(notes),
         _tiles(result),
         _section("Price", _price(picture), _legend(picture)),
         _section("Equity", _equity(picture), _key(("line equity", "equity"), ("line faint", "buy and hold"))),
@@ -51,6 +52,12 @@ def page(picture: Picture, result: Result) -> str:
 
 def _section(title: str, content: str, key: str = "") -> str:
     return f'<section><div class="head"><h2>{title}</h2>{key}</div>{content}</section>'
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    return f'<section class="notes"><ul>{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul></section>'
 
 
 def _tone(value: float | None) -> str:

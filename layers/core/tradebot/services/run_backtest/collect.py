@@ -62,8 +62,9 @@ class CollectBacktest:
         files.save_text(TRADES, trades_csv(result))
         files.save_text(DAYS, days_csv(result))
         files.save_text(MONTHS, months_csv(result))
-        files.save_text(PAGE, page(picture, result))
-        columns = self._columns(row, result, picture)
+        notes = notes_of(span_of(row).start_at, result)
+        files.save_text(PAGE, page(picture, result, notes))
+        columns = self._columns(result, picture, notes)
         with self.open_session(user_id) as session:
             is_stored = backtests.succeed(
                 session,
@@ -84,7 +85,7 @@ class CollectBacktest:
         report = report_of(setup, carried.state, curve, output)
         return Result(setup, output, carried.state, report), picture, stream.cache.uri
 
-    def _columns(self, row: Record, result: Result, picture: Picture) -> dict[str, Any]:
+    def _columns(self, result: Result, picture: Picture, notes: list[str]) -> dict[str, Any]:
         report = result.report.to_json()
         days, months = report.pop("days"), report.pop("months")
         figures = {name: getattr(result.report, name) for name in (*_FIGURES, *_MORE_FIGURES)}
@@ -97,7 +98,7 @@ class CollectBacktest:
                 **report,
                 "quote_asset": result.setup.rules.quote_asset,
                 "base_asset": result.setup.rules.base_asset,
-                "notes": notes_of(row, result),
+                "notes": notes,
                 "breakdowns": self.break_down(result),
                 "equity_curve": [[at, last] for at, last in zip(equity.at_ms, equity.last, strict=True)],
             },

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tradebot.services.backtest_document import span_of, warm_up_start
+from tradebot.services.backtest_document import warm_up_start
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tradebot.report.result import Result
-    from tradebot.repositories.pages import Record
 
 _DAY_SECONDS: Final = 86_400
 
 
-def notes_of(row: Record, result: Result) -> list[str]:
+def notes_of(start_at: datetime, result: Result) -> list[str]:
     """Return the parameters' warnings, and what of the market's data was missing or assumed."""
     parameters, report = result.setup.parameters, result.report
     notes = [warning.message for warning in parameters.warnings]
@@ -23,7 +24,7 @@ def notes_of(row: Record, result: Result) -> list[str]:
     if report.warm_up_candles < parameters.warm_up_candles:
         notes.append(
             f"Only {report.warm_up_candles:,} of {parameters.warm_up_candles:,} candles that warm the indicators up "
-            f"exist between {warm_up_start(parameters, span_of(row).start_at):%Y-%m-%d %H:%M} and the start."
+            f"exist between {warm_up_start(parameters, start_at):%Y-%m-%d %H:%M} and the start."
         )
     if report.gaps:
         notes.append(
