@@ -121,6 +121,10 @@ bench-engine: $(STAMP) ## Measure the backtest engine by itself, into docs/figur
 bench-peers: $(STAMP) ## Measure it against other engines, which get an environment of their own (.venv-peers)
 	@$(BIN)/python -m tests.bench.engine_peers
 
+.PHONY: fuzz-api
+fuzz-api: $(STAMP) ## Send the running API thousands of requests made of its document, alone and in sequences [CASES=10000]
+	@TRADEBOT_API_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -s tests/integration/surface/test_no_request_breaks_it.py
+
 .PHONY: fuzz-engine
 fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
 	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py

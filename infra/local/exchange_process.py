@@ -130,6 +130,14 @@ class ExchangeProcess:
         """Set the weight per minute of `spot` or `futures`."""
         self._call("PUT", "/limits", weights)
 
+    def limit_liquidity(self, **shares: str | int) -> None:
+        """Set the shares of an order that the book takes at once, `resting` and `taking`, in `parts`; else all."""
+        self._call("PUT", "/liquidity", shares)
+
+    def set_status(self, market: str, symbol: str, status: str) -> None:
+        """Give a symbol of `spot` or `futures` a status, such as HALT or DELISTED."""
+        self._call("PUT", f"/symbols/{market}/{symbol}", {"status": status})
+
     def stats(self) -> dict[str, Any]:
         """Return how many requests came, by path."""
         answer: dict[str, Any] = self._call("GET", "/stats")

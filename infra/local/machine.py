@@ -17,9 +17,11 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.state import LocalError, Market, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
+
+    from infra.local.cloud.wire import Request
 
 MINUTE = timedelta(minutes=1)
 DRAIN_SECONDS = 120.0
@@ -38,9 +40,19 @@ class Machine:
     """Everything that runs, between `with` and its end. `tick` moves the market and fires what is scheduled."""
 
     def __init__(
-        self, state: Path, market: Market, *, api_port: int = 0, report: Callable[[str], None] = lambda _: None
+        self,
+        state: Path,
+        market: Market,
+        *,
+        api_port: int = 0,
+        report: Callable[[str], None] = lambda _: None,
+        parameters: Mapping[str, str] | None = None,
+        observe: Callable[[Request], None] | None = None,
     ) -> None:
+        """Set it up; nothing runs before `with`. parameters: of template.yaml. observe: see LocalCloud."""
         self.state = state
+        self._parameters = dict(parameters or {})
+        self._observe = observe
         self.market = market
         self._api_port = api_port
         self._report = report
@@ -79,8 +91,10 @@ class Machine:
                     "Database": "external",
                     "MarketClock": "real" if self.market.kind == "live" else "tick",
                     **urls,
+                    **self._parameters,
                 },
                 api_port=self._api_port,
+                observe=self._observe,
             )
         )
         self._report("Migrating the database")

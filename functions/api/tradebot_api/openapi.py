@@ -97,7 +97,7 @@ def _take_idempotency_key(operation: Json) -> None:
 
 def _rewrite_operation(operation: Json, schemas: Json) -> None:
     for parameter in operation.get("parameters", ()):
-        parameter["schema"] = _schema(parameter["schema"], schemas)
+        parameter["schema"] = _given(_schema(parameter["schema"], schemas))
     for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
         for content in holder.get("content", {}).values():
             content["schema"] = _schema(content["schema"], schemas)
@@ -106,6 +106,14 @@ def _rewrite_operation(operation: Json, schemas: Json) -> None:
             "description": "Names this request in the logs.",
             "schema": {"type": "string"},
         }
+
+
+def _given(schema: Json) -> Json:
+    """Return a parameter's schema without null, which no query or header can carry: it is given or left out."""
+    given = {keyword: value for keyword, value in schema.items() if keyword != "nullable"}
+    if "enum" in given:
+        given["enum"] = [value for value in given["enum"] if value is not None]
+    return given
 
 
 def _schema(schema: Json, schemas: Json) -> Json:

@@ -152,7 +152,8 @@ class TestAStop:
     ) -> None:
         backstage.open_position(bot)
         state = alice.post(f"/v1/bot-runner/{bot}/stop", body).json
-        assert (state["status"], state["next_run_at"], state["close_requested_at"]) == ("stopped", None, None)
+        # Due, so that what rests beside the position is looked after.
+        assert (state["status"], state["next_run_at"], state["close_requested_at"]) == ("stopped", AT_ONCE, None)
         assert "position stays" in state["notice"]
         assert cloud.invocations == []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.bot_runner.conftest import at
+from tests.integration.bot_runner.test_protection import stranger
+from tradebot.domain.order import OrderRequest, OrderType, Side
 from tradebot.errors import ExchangeUnavailableError
 from tradebot.observability import metrics
 
@@ -136,8 +139,46 @@ def test_a_key_that_is_refused_ends_the_try_with_words(make_world: Callable[...,
     ask_to_close(world, bot)
     close(world, bot)
     state = world.state(bot)
-    assert (state.status, state.next_run_at, state.close_requested_at) == ("error", None, None)
+    assert (state.status, state.next_run_at, state.close_requested_at) == ("error", at(20), None)
     assert "the key is gone" in state.last_error_message
+
+
+def test_what_is_too_little_to_sell_stays_as_dust_and_the_bot_stops(make_world: Callable[..., World]) -> None:
+    world, bot = holding(make_world)
+    world.sql(
+        "UPDATE bot_states SET strategy_state = jsonb_set(strategy_state, '{position,quantity}', '\"0.0001\"')"
+        " WHERE id = :bot",
+        bot=bot,
+    )
+    ask_to_close(world, bot)
+    assert "kept_as_dust" in close(world, bot).actions
+    state = world.state(bot)
+    assert (state.in_position, state.status, state.close_requested_at) == (False, "stopped", None)
+    assert (state.next_run_at, state.strategy_state["dust"]) == (None, "0.0001")
+    assert "0.0001 BTC cannot be sold" in state.last_error_message
+    assert len(world.executions()) == 1
+    assert world.resting() == []
+
+
+@pytest.mark.parametrize("values", MARKETS, ids=["spot", "futures"])
+def test_what_its_user_has_sold_by_hand_is_not_tried_for_ever(
+    make_world: Callable[..., World], values: dict[str, Any]
+) -> None:
+    world, bot = holding(make_world, **values)
+    line = stranger(world, values.get("position_type", "spot"))
+    line.synchronise_clock()
+    for order in line.open_orders("BTCUSDT")[:1]:  # on spot one takes the other with it
+        line.cancel_order("BTCUSDT", order.client_order_id, line.wire_now_ms())
+    quantity = world.state(bot).current_position_size_coins.quantize(Decimal("0.001"), ROUND_DOWN)
+    request = OrderRequest("BTCUSDT", Side.SELL, OrderType.MARKET, quantity, "by-hand", reduce_only=bool(values))
+    line.send_order(request, line.wire_now_ms())
+    ask_to_close(world, bot)
+    world.tick(bot, 6)
+    if world.state(bot).status == "stopping":
+        world.tick(bot, 7)  # a rest of it was there
+    state = world.state(bot)
+    assert (state.status, state.close_requested_at) == ("stopped", None)
+    assert "nothing to close" in state.last_error_message or "cannot be sold" in state.last_error_message
 
 
 def test_a_stop_that_keeps_leaves_the_position_alone(make_world: Callable[..., World]) -> None:
@@ -149,7 +190,7 @@ def test_a_stop_that_keeps_leaves_the_position_alone(make_world: Callable[..., W
     )
     world.tick(bot, 6)
     state = world.state(bot)
-    assert (state.in_position, state.status, state.next_run_at) == (True, "stopped", None)
+    assert (state.in_position, state.status) == (True, "stopped")
     assert len(world.executions()) == 1
 
 

@@ -316,7 +316,7 @@ def test_a_bot_that_is_stopped_while_its_order_is_under_way_keeps_the_position(
     world.go_faulty(StoppedMeanwhile)
     world.tick(bot, 2)
     state = world.state(bot)
-    assert (state.status, state.next_run_at, state.in_position) == ("stopped", None, True)
+    assert (state.status, state.in_position) == ("stopped", True)
     world.assert_ledger_matches_exchange()
 
 
@@ -329,9 +329,9 @@ def test_a_stopped_bot_with_an_order_in_doubt_ticks_until_it_is_settled(make_wor
     _stop(world, bot)
     world.sql("UPDATE bot_states SET next_run_at = '1970-01-01+00' WHERE id = :bot", bot=bot)
     report = world.tick(bot, 3)
-    assert (report.outcome, traded(report)) == ("stopped", ("recovered_entry:FILLED",))
+    assert (report.outcome, traded(report)) == ("watched", ("recovered_entry:FILLED",))
     state = world.state(bot)
-    assert (state.status, state.next_run_at, state.in_position) == ("stopped", None, True)
+    assert (state.status, state.next_run_at, state.in_position) == ("stopped", at(5), True)
 
 
 def _stop(world: World, bot: int) -> None:

@@ -159,7 +159,7 @@ def test_a_bot_on_paper_keeps_money_and_position_over_a_stop_and_its_stop_over_t
     bot = paper_bot(world, stop_loss_perc=Decimal(2), trailing_stop_active=False)
     world.ticks(bot, range(4))
     world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)
-    assert world.tick(bot, 4).outcome == "stopped"
+    assert world.tick(bot, 4).outcome == "watched"
     world.sql("UPDATE bot_configs SET is_active = true WHERE id = :bot", bot=bot)
     world.sql(
         "UPDATE bot_states SET status = 'starting', next_run_at = to_timestamp(0), version = version + 1"

@@ -58,7 +58,9 @@ class BotStateOut(Out):
     unrealized_pnl: DecimalOut
     last_price: DecimalOut | None
     last_closed_candle_at: Instant | None = Field(description="Open time of the last closed candle that it has seen.")
-    next_run_at: Instant | None = Field(description="Market time; 1970-01-01 is at once, null is never.")
+    next_run_at: Instant | None = Field(
+        description="Market time; 1970-01-01 is at once, null is never. A stopped bot is due while it holds something."
+    )
     started_at: Instant | None
     last_run_at: Instant | None
     last_error_message: str | None = Field(description="What the last tick has to say: an error, or why it held back.")

@@ -14,6 +14,7 @@ class MessageKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a word, not a secret
     ADDRESS_CHANGED = "address_changed"
     STOP_FIRED = "stop_fired"
+    TAKE_PROFIT_FILLED = "take_profit_filled"
     PAUSED_BY_LIMIT = "paused_by_limit"
     KEY_REFUSED = "key_refused"
     ORDER_STUCK = "order_stuck"

@@ -17,6 +17,7 @@ from tradebot.strategy.interface import Signals
 from tradebot.strategy.registry import get_strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import date, datetime
     from decimal import Decimal
 
@@ -60,12 +61,19 @@ def roll_day(memory: BotMemory, rules: SymbolRules, day: date) -> BotMemory:
 
 
 def close_candle(
-    memory: BotMemory, parameters: Parameters, rules: SymbolRules, candle: Candle, *, is_protected: bool = False
+    memory: BotMemory,
+    parameters: Parameters,
+    rules: SymbolRules,
+    candle: Candle,
+    *,
+    is_protected: bool = False,
+    is_take_profit_resting: bool = False,
 ) -> tuple[BotMemory, tuple[Note, ...]]:
     """Take one closed candle, the next after the last one fed. An entry that was still pending expires.
 
     `is_protected`: a stop rested at the exchange, which has acted on the range; else what the range touched is left at
-    the next open.
+    the next open. `is_take_profit_resting`: what is left of a take profit that filled in part rests alone, as on spot,
+    where the first part ends the stop; only the stop is tested then.
     """
     notes: list[Note] = []
     if memory.pending_entry is not None:
@@ -76,7 +84,8 @@ def close_candle(
     is_after_gap = memory.last_close_at is not None and candle.open_time > memory.last_close_at
     memory = roll_day(memory, rules, candle.open_time.date())
     if memory.position is not None:
-        memory = _take_range(memory, parameters, rules, memory.position, candle, is_protected=is_protected)
+        ignored = {*ExitReason} if is_protected else {ExitReason.TAKE_PROFIT} if is_take_profit_resting else set()
+        memory = _take_range(memory, parameters, rules, memory.position, candle, ignored=ignored)
     was_leaving = memory.position is None or memory.pending_exit is not None
     memory, signals = feed_indicators(memory, parameters, candle)
     base = memory.day_base_equity
@@ -135,16 +144,16 @@ def _take_range(
     position: Position,
     candle: Candle,
     *,
-    is_protected: bool,
+    ignored: AbstractSet[ExitReason],
 ) -> BotMemory:
     """Test the levels as known before the candle unless they rested, then let the extreme take it."""
     trailing = parameters.trailing_stop_ppm
     if candle.open_time < position.opened_at - LATE_FILL:
         return replace(memory, position=with_extreme(position, candle.close, trailing, rules))
-    reason = None if is_protected else _touched(position, candle)
+    reason = _touched(position, candle)
     favourable = candle.high if position.side is PositionSide.LONG else candle.low
     memory = replace(memory, position=with_extreme(position, favourable, trailing, rules))
-    if reason is None:
+    if reason is None or reason in ignored:
         return memory
     return with_exit(memory, PendingExit(reason, parameters.timeframe.close_of(candle.open_time), candle.close))
 

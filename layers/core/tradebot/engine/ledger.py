@@ -163,6 +163,15 @@ def _to_dust(memory: BotMemory, position: Position) -> BotMemory:
     )
 
 
+def keep_as_dust(memory: BotMemory) -> BotMemory:
+    """End a spot position that the exchange takes no order for any more: too little is left. The next sale takes it."""
+    position = memory.position
+    if position is None or not position.is_owned:
+        raise ConflictError("there is no position of coins that could be kept")
+    with exact():
+        return _to_dust(memory, position)
+
+
 def apply_exit(
     memory: BotMemory,
     rules: SymbolRules,

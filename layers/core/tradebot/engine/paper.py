@@ -114,6 +114,15 @@ def reopen_book(
     return _warmed_up_afresh(replace(fed, forming=None), parameters, rules, restarted, warm_up), trades
 
 
+def pass_time(
+    book: PaperBook, parameters: Parameters, rules: SymbolRules, missed: Sequence[Candle]
+) -> tuple[PaperBook, list[BacktestTrade]]:
+    """Return the book of a bot that is stopped after candles that closed meanwhile, and what its stops did."""
+    restarted = restart_memory(book.state.memory, parameters)
+    fed, trades = _through_the_pause(book, parameters, rules, restarted, _as_shown(book, missed))
+    return replace(fed, forming=None), trades
+
+
 def _through_the_pause(
     book: PaperBook, parameters: Parameters, rules: SymbolRules, restarted: BotMemory, missed: Sequence[Candle]
 ) -> tuple[PaperBook, list[BacktestTrade]]:

@@ -22,6 +22,7 @@ from tradebot.engine.ledger import (
     apply_funding,
     equity,
     exit_quantity,
+    keep_as_dust,
     third_assets,
     unrealized_pnl,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "drop_entry",
     "equity",
     "exit_quantity",
+    "keep_as_dust",
     "observe",
     "request_exit",
     "restart_memory",
@@ -158,7 +160,14 @@ def observe(
         while waiting and waiting[0].at < close_at:
             event = waiting.pop(0)
             memory = event.book(roll_day(memory, rules, min(event.at, candle.open_time).date()))
-        memory, said = close_candle(memory, parameters, rules, candle, is_protected=resting.stop_price is not None)
+        memory, said = close_candle(
+            memory,
+            parameters,
+            rules,
+            candle,
+            is_protected=resting.stop_price is not None,
+            is_take_profit_resting=resting.take_profit_price is not None,
+        )
         notes += said
     for event in waiting:
         memory = event.book(roll_day(memory, rules, event.at.date()))

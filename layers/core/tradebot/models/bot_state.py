@@ -21,7 +21,7 @@ class BotState(KillSwitchColumns, Base):
     __table_args__ = (
         ForeignKeyConstraint(["id", "user_id"], ["bot_configs.id", "bot_configs.user_id"], ondelete="CASCADE"),
         Index(None, "user_id"),
-        # The dispatcher's question: who is due? Bots that are not active are not in it.
+        # The dispatcher's question: who is due? Bots that do not trade and hold nothing are not in it.
         Index("ix_bot_states_due", "next_run_at", "id", postgresql_where="next_run_at IS NOT NULL"),
         known_values("status", BotStatus),
         known_values("position_side", PositionSide),
@@ -72,7 +72,8 @@ class BotState(KillSwitchColumns, Base):
     strategy_state: Mapped[dict[str, Any] | None]
     #: Open time of the last closed candle that the engine has seen.
     last_closed_candle_at: Mapped[datetime | None]
-    #: Market time. Null: not due, the bot is stopped. 1970-01-01: at once.
+    #: Market time. 1970-01-01: at once. Null: never, the bot is stopped or in error and nothing of it is open; where
+    #: something is, it is looked after every 15 minutes.
     next_run_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     #: The user wants the position closed at market: ticks try until it is, whatever else forbids them to trade.

@@ -43,7 +43,7 @@ class CandleSeries(Base):
     """Candles of one symbol and timeframe: what is covered without a hole, and who is reading more."""
 
     __tablename__ = "candle_series"
-    __table_args__ = (UniqueConstraint("venue", "symbol", "timeframe"),)
+    __table_args__ = (UniqueConstraint("venue", "symbol", "timeframe"), *positive("opening_price"))
 
     id: Mapped[Id]
     venue: Mapped[str] = mapped_column(String(40))

@@ -173,20 +173,19 @@ def stop_bots(session: Session, user_id: int, bot_config_ids: Sequence[int], *, 
     """Make bots due never again, or once more: to settle what is in doubt, and where `closing` to leave a position.
 
     Until that tick has done so they are `stopping`. An order that a tick recorded a moment ago may not be seen here,
-    so a bot whose tick runs at this moment gets another one in any case.
+    so a bot whose tick runs at this moment gets another one in any case. One that keeps a position is `stopped` and
+    due: its ticks see what the orders that rest beside it do.
     """
     mine = (Order.bot_config_id == BotState.id, Order.user_id == BotState.user_id)
-    if closing:
-        unfinished = or_(BotState.in_position, exists().where(*mine, text(LIVE_STATUSES)))
-    else:
-        unfinished = exists().where(*mine, Order.status.in_((OrderStatus.SENDING, OrderStatus.UNKNOWN)))
-    once_more = or_(_TICK_RUNS, unfinished)
+    holds = or_(BotState.in_position, exists().where(*mine, text(LIVE_STATUSES)))
+    in_doubt = exists().where(*mine, Order.status.in_((OrderStatus.SENDING, OrderStatus.UNKNOWN)))
+    once_more = or_(_TICK_RUNS, holds if closing else in_doubt)
     session.execute(
         update(BotState)
         .where(BotState.id.in_(bot_config_ids), BotState.user_id == user_id)
         .values(
             status=case((once_more, BotStatus.STOPPING.value), else_=BotStatus.STOPPED.value),
-            next_run_at=case((once_more, AT_ONCE), else_=null()),
+            next_run_at=case((or_(once_more, holds), AT_ONCE), else_=null()),
             close_requested_at=case((and_(once_more, literal(closing)), func.now()), else_=null()),
             version=BotState.version + 1,
         ),

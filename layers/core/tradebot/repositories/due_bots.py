@@ -21,7 +21,7 @@ class DueBot:
 
     bot_config_id: int
     user_id: int
-    #: None where the bot is inactive and still has an order to settle.
+    #: None where the bot is inactive and still has an order to settle or a position to look after.
     timeframe: str | None
 
 

@@ -67,6 +67,9 @@ class Claim:
     strategy_state: dict[str, Any] | None
     daily_pnl: Any
     daily_trades_count: int
+    #: As the last tick left it.
+    in_position: bool
+    last_error_message: str | None
     last_run_at: datetime | None
     reconciled_at: datetime | None
     #: Not in any session; its strategy's columns are for `resolve_parameters`.
@@ -180,6 +183,8 @@ def _claim_statement() -> ReturningUpdate[Any]:
             BotState.strategy_state,
             BotState.daily_pnl,
             BotState.daily_trades_count,
+            BotState.in_position,
+            BotState.last_error_message,
             BotState.last_run_at,
             BotState.kill_switch_at.label("bot_switch_at"),
             BotState.kill_switch_reason.label("bot_switch_reason"),
@@ -200,6 +205,8 @@ _CLAIM_FIELDS = (
     "strategy_state",
     "daily_pnl",
     "daily_trades_count",
+    "in_position",
+    "last_error_message",
     "last_run_at",
     "reconciled_at",
     "user_is_active",

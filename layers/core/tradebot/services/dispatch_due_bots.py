@@ -74,7 +74,7 @@ class DispatchDueBots:
 
 
 def _urgency(bot: DueBot) -> float:
-    """A short timeframe's signal is the first to be too old; a bot that only settles an order can wait."""
+    """A short timeframe's signal is the first to be too old; a bot that only settles or is looked after can wait."""
     return math.inf if bot.timeframe is None else Timeframe(bot.timeframe).seconds
 
 

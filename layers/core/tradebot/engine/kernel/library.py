@@ -20,8 +20,8 @@ def library_path() -> str:
     """Return where the library of this machine lies, if it was compiled."""
     # `platform` and `pathlib` say the same, and take longer to import than the library to load.
     system, _, _, _, machine = os.uname()
-    folder = __file__.rpartition(os.sep)[0]
-    return f"{folder}{os.sep}_kernel.{system.lower()}-{machine.lower()}.so"
+    folder = __file__.rpartition("/")[0]
+    return f"{folder}/_kernel.{system.lower()}-{machine.lower()}.so"
 
 
 def load_from(path: str) -> ctypes.CDLL | None:

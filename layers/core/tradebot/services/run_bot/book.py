@@ -73,8 +73,8 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         _alarm(tick, order, execution)
     else:
         memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=prices)
-    if order.leg is Leg.STOP:
-        tick.outbox.append(_stop_fired(tick, order, execution))
+    if order.leg.is_protection:
+        tick.outbox.append(_level_reached(tick, order, execution))
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
     commission = _commission(tick, execution, prices)
     tick.unrecorded.append(_outcome(settlement, execution, realized, unrealized, commission))
@@ -123,7 +123,7 @@ def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
     tick.messages.append(text)
 
 
-def _stop_fired(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
+def _level_reached(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
     payload = {
         "bot_config_id": tick.claim.bot_config_id,
         "bot": tick.claim.config.name,
@@ -133,7 +133,8 @@ def _stop_fired(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
         "price": canonical(execution.average_price),
         "at": execution.executed_at.isoformat(),
     }
-    return Message(MessageKind.STOP_FIRED, f"stop:{order.id}", payload)
+    kind = MessageKind.STOP_FIRED if order.leg is Leg.STOP else MessageKind.TAKE_PROFIT_FILLED
+    return Message(kind, f"{order.leg.value}:{order.id}", payload)
 
 
 def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import ExitReason
 from tradebot.engine import tick as engine
 from tradebot.services.run_bot.leave import leave
+from tradebot.services.run_bot.reconcile import reconcile
 
 if TYPE_CHECKING:
     from tradebot.services.run_bot.context import Tick
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 def close_position(tick: Tick) -> None:
     """Sell at market what the bot holds, or buy back what it owes. Nothing is fed and nothing else is decided."""
     if tick.memory is None or tick.memory.position is None:
+        return
+    reconcile(tick)
+    if tick.has_nothing_left:
+        tick.messages.append(
+            "There is nothing to close at the exchange, so nothing was sent and the bot is stopped. Once the account"
+            " holds the position again, close it again; or delete the bot with position=keep."
+        )
         return
     tick.price = tick.market.price(tick.parameters.symbol)
     memory = engine.drop_entry(tick.memory)

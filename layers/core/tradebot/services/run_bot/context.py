@@ -226,6 +226,11 @@ class Tick:
         """Whether an exit was sent of which nobody knows the end."""
         return any(order.leg is Leg.EXIT for order in self.in_doubt)
 
+    @property
+    def has_nothing_left(self) -> bool:
+        """Whether the exchange shows nothing of the position that the books hold."""
+        return self.held_at_most is not None and self.held_at_most < self.rules.min_qty
+
     def rest(self, order: LiveOrder) -> None:
         """Note that a stop or take profit rests."""
         self.unrest(order)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
 from tradebot.errors import ExchangeThrottledError, TradeBotError
-from tradebot.services.run_bot.gates import is_closed, is_closing, wants_to_trade
+from tradebot.services.run_bot.gates import is_closed, is_closing, is_watched, wants_to_trade
 from tradebot.services.run_bot.protect import is_protected
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+#: How often a bot is looked at that does not trade and still holds a position, or has an order that rests.
+WATCH_SECONDS = 15 * 60
 _DEFECT = "This tick stopped at an internal error, which is logged; the next one tries again."
 
 
@@ -28,6 +30,11 @@ class Ending:
     status: BotStatus
     next_run_at: datetime | None
     message: str | None
+
+    @property
+    def ends_closing(self) -> bool:
+        """Whether the position is closed, or cannot be: either way it is not tried again by itself."""
+        return self.status in {BotStatus.STOPPED, BotStatus.ERROR}
 
 
 def next_run_at(tick_at: datetime, check_interval_seconds: int) -> datetime:
@@ -47,21 +54,35 @@ def ending_of(tick: Tick) -> Ending:
         return Ending("done", tick.status, due_again_at, message)
     if is_closing(tick) and not is_closed(tick):
         return Ending("closing", BotStatus.STOPPING, next_run_at(tick.tick_at, 60), message)
-    if tick.in_doubt or not is_protected(tick):
+    if tick.paper is None and (tick.in_doubt or not is_protected(tick)):
         return Ending("settling", BotStatus.STOPPING, due_again_at, message)
-    return Ending("stopped", BotStatus.STOPPED, None, message)
+    holds = _holds(tick)
+    watched_at = next_run_at(tick.tick_at, WATCH_SECONDS) if holds else None
+    if tick.claim.status is BotStatus.ERROR and not is_closing(tick):
+        # What went wrong is for its user to see until he starts or stops the bot.
+        return Ending("watched", BotStatus.ERROR, watched_at, message or tick.claim.last_error_message)
+    return Ending("watched" if holds else "stopped", BotStatus.STOPPED, watched_at, message)
 
 
 def ending_of_failure(tick: Tick, error: Exception) -> Ending:
     """Return how a tick ends that met an error: one that passes is tried again, another one stops the bot."""
     claim = tick.claim
-    due_again_at = next_run_at(tick.tick_at, claim.config.check_interval_seconds)
+    # A tick that fails may not have asked for every order on record.
+    watched_at = next_run_at(tick.tick_at, WATCH_SECONDS) if _holds(tick) or claim.live_orders else None
+    due_again_at = watched_at if is_watched(claim) else None
+    due_again_at = due_again_at or next_run_at(tick.tick_at, claim.config.check_interval_seconds)
     if not isinstance(error, TradeBotError):
         return Ending("failed", claim.status, due_again_at, _DEFECT)
     message = " ".join([*tick.messages, error.message])
     if not error.retryable:
-        return Ending("error", BotStatus.ERROR, None, message)
+        return Ending("error", BotStatus.ERROR, watched_at, message)
     if isinstance(error, ExchangeThrottledError):
         allowed_at = tick.tick_at + timedelta(seconds=error.retry_after_seconds)
         due_again_at = max(due_again_at, next_run_at(allowed_at, 60))
     return Ending("deferred", claim.status, due_again_at, message)
+
+
+def _holds(tick: Tick) -> bool:
+    """Tell whether something is left to look after."""
+    position = tick.claim.in_position if tick.memory is None else tick.memory.position is not None
+    return position or bool(tick.resting or tick.in_doubt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tradebot.domain.market import BotStatus
 from tradebot.errors import ExchangeAuthenticationError
 
 if TYPE_CHECKING:
@@ -25,15 +26,20 @@ def wants_to_trade(claim: Claim) -> bool:
     return claim.config.is_active and claim.user_is_active
 
 
+def is_watched(claim: Claim) -> bool:
+    """Tell whether the bot does not trade, has nothing to settle, and still holds what its user is told about."""
+    return claim.status in {BotStatus.STOPPED, BotStatus.ERROR} and not wants_to_trade(claim)
+
+
 def is_closing(tick: Tick) -> bool:
     """Tell whether the user wants the position closed, be the bot stopped, paused, killed or in error."""
     return tick.claim.close_requested_at is not None
 
 
 def is_closed(tick: Tick) -> bool:
-    """Tell whether nothing is left to close, and nothing in doubt."""
+    """Tell whether nothing is left to close, or nothing that could be, and nothing in doubt."""
     position = tick.memory.position if tick.memory is not None else None
-    return position is None and not tick.in_doubt
+    return (position is None or tick.has_nothing_left) and not tick.in_doubt
 
 
 def time_of_unscheduled_tick(claim: Claim, mode: MarketClockMode) -> datetime:

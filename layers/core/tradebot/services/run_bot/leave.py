@@ -38,12 +38,16 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
         if decision_now is None:
             return  # what rested has executed first: that was the exit
         decision = decision_now if coins is None else decision_now.capped(coins, tick.rules)
-    if decision.quantity < tick.rules.min_qty:
-        tick.messages.append(
-            f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are free "
-            "at the exchange. Were they sold or locked by another order?"
-        )
-        return
+        if decision_now.quantity < tick.rules.min_qty:
+            _keep_as_dust(tick)
+            return
+        if decision.quantity < tick.rules.min_qty:
+            tick.held_at_most = decision.quantity
+            tick.messages.append(
+                f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are "
+                "free at the exchange. Were they sold or locked by another order?"
+            )
+            return
     draft = Draft(
         decision.decision_key,
         Leg.EXIT,
@@ -54,7 +58,10 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
     )
     sent = place(tick, draft, protects=protects)
     if sent.refusal is not None:
-        tick.messages.append(f"The exit order was not accepted: {sent.refusal.message}")
+        if _is_worth_too_little(tick, decision):
+            _keep_as_dust(tick)
+        else:
+            tick.messages.append(f"The exit order was not accepted: {sent.refusal.message}")
     if tick.memory is not None and tick.memory.position is None:
         withdraw(tick, tick.resting)
 
@@ -72,3 +79,26 @@ def _coins_there(tick: Tick) -> Decimal | None:
 def _decision_now(tick: Tick) -> ExitDecision | None:
     assert tick.memory is not None
     return engine.decide_exit(tick.memory, tick.parameters, tick.rules)
+
+
+def _is_worth_too_little(tick: Tick, decision: ExitDecision) -> bool:
+    """Tell whether the exchange takes no order for so little: on spot alone, an order that only reduces is exempt."""
+    if decision.reduce_only or tick.price is None:
+        return False
+    with exact():
+        return decision.quantity * tick.price < tick.rules.min_notional
+
+
+def _keep_as_dust(tick: Tick) -> None:
+    """End what can never be sold by itself, and say what remains."""
+    memory, rules = tick.memory, tick.rules
+    assert memory is not None
+    assert memory.position is not None
+    left = canonical(memory.position.quantity)
+    tick.remember(engine.keep_as_dust(memory))
+    tick.actions.append("kept_as_dust")
+    tick.messages.append(
+        f"{left} {rules.base_asset} cannot be sold: the exchange takes no order below {canonical(rules.min_qty)}"
+        f" {rules.base_asset} or {canonical(rules.min_notional)} {rules.quote_asset}. They stay in the account, and in"
+        " the bot's books as dust that goes with its next sale."
+    )

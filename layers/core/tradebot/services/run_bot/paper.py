@@ -11,12 +11,21 @@ from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.candles import from_ms
 from tradebot.engine.memory import BotMemory
-from tradebot.engine.paper import PaperBook, close_book, feed, is_paper, look_ahead_to_open, open_book, reopen_book
+from tradebot.engine.paper import (
+    PaperBook,
+    close_book,
+    feed,
+    is_paper,
+    look_ahead_to_open,
+    open_book,
+    pass_time,
+    reopen_book,
+)
 from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
-from tradebot.services.run_bot.gates import is_closing
+from tradebot.services.run_bot.gates import is_closing, wants_to_trade
 from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candles
 
 if TYPE_CHECKING:
@@ -41,6 +50,9 @@ def trade_on_paper(tick: Tick) -> None:
         raise ConflictError(
             "Orders that were sent with the bot's former API key are not settled: give it that key back and start it."
         )
+    if not wants_to_trade(tick.claim) and not is_closing(tick):
+        _look_after(tick)
+        return
     book = _book_of(tick)
     if is_closing(tick):
         _close(tick, book)
@@ -113,6 +125,22 @@ def _close(tick: Tick, book: PaperBook) -> None:
     book, trades = close_book(book, tick.parameters, tick.rules, tick.price, tick.tick_at)
     _note(tick, book, trades, None)
     tick.paper = book
+    tick.remember(roll_day(book.state.memory, tick.rules, tick.tick_at.date()))
+
+
+def _look_after(tick: Tick) -> None:
+    """Let what has closed act on the position of a bot that does not trade: its stop and its take profit rest."""
+    stored = tick.claim.strategy_state
+    if stored is None or not is_paper(stored) or not tick.claim.in_position:
+        return
+    book = PaperBook.from_json(stored)
+    missed, _, _ = candles_to_open(tick, book.state.memory.last_open_at)
+    if not missed:
+        return
+    book, trades = pass_time(book, tick.parameters, tick.rules, missed)
+    _note(tick, book, trades, None)
+    tick.paper = book
+    tick.price = book.state.memory.last_close
     tick.remember(roll_day(book.state.memory, tick.rules, tick.tick_at.date()))
 
 

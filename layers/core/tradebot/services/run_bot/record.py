@@ -64,8 +64,7 @@ def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
 def finish(tick: Tick, ending: Ending) -> None:
     """Record everything and give the lease back in one transaction. Raise LeaseLostError where the lease was lost."""
     claim = tick.claim
-    # The position is closed, or cannot be: either way it is not tried again by itself.
-    forgotten = {"close_requested_at": None} if is_closing(tick) and ending.next_run_at is None else {}
+    forgotten = {"close_requested_at": None} if is_closing(tick) and ending.ends_closing else {}
     with tick.open_session(claim.user_id) as session:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)

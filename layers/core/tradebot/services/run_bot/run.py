@@ -157,9 +157,8 @@ def _trade(tick: Tick) -> None:
     if tick.claim.kill_switch is not None:
         tick.messages.append(tick.claim.kill_switch.message)
     if trades_on_paper(tick):
-        if wants_to_trade(tick.claim) or is_closing(tick):
-            with tick.budget.at(Urgency.ENTRY):
-                trade_on_paper(tick)
+        with tick.budget.at(Urgency.ENTRY):
+            trade_on_paper(tick)
         return
     require_key(tick.claim)
     load_memory(tick)
@@ -190,12 +189,14 @@ def _recover(tick: Tick) -> None:
 
 
 def _act_for_the_user(tick: Tick) -> None:
-    """Close the position where its user wishes that, else trade where the bot is active."""
+    """Close the position where its user wishes that, else trade where the bot is active, else look after it."""
     if is_closing(tick):
         book_events(tick)
         close_position(tick)
     elif wants_to_trade(tick.claim):
         _decide_and_act(tick)
+    else:
+        reconcile(tick)
 
 
 def _decide_and_act(tick: Tick) -> None:

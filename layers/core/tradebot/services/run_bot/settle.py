@@ -105,21 +105,30 @@ def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlem
         return Settlement(order, _STOP_ENDS[stop.status], str(stop.algo_id))
     if stop.order_id is None:
         return doubtful(tick, order, "the stop is triggering at the exchange")
-    venue_order_id = str(stop.order_id)
+    return _settlement_of_triggered(tick, order, stop.order_id)
+
+
+def _settlement_of_triggered(tick: Tick, order: LiveOrder, order_id: int) -> Settlement:
+    """Return what the market order has come to that a stop became.
+
+    It only reduces, and the book may be thin: what it executed is not what the stop stood for.
+    """
+    venue_order_id = str(order_id)
     try:
-        fills = _new_fills(tick, order, stop.order_id, stop.quantity)
-        if fills is None and stop.status is StopStatus.FINISHED and _is_flat(tick):
-            # It only reduces: less was left of the position than it stood for.
-            fills = tick.account.order_fills(order.symbol, stop.order_id) or None
+        became = tick.account.find_order_of_stop(order.symbol, order_id)
+        if became.status.is_live:
+            reason = f"the stop's order is {became.status} at the exchange"
+            return doubtful(tick, order, reason, venue_order_id=venue_order_id)
+        fills = _new_fills(tick, order, order_id, became.executed_quantity) if became.executed_quantity else ()
         if fills is None:
             return doubtful(tick, order, "the stop's trades are not visible yet", venue_order_id=venue_order_id)
-        prices = _commission_prices(tick, fills)
+        prices = _commission_prices(tick, fills) if fills else {}
     except ExchangeError as error:
         reason = f"the stop's trades could not be read: {error.message}"
         return doubtful(tick, order, reason, venue_order_id=venue_order_id)
     tick.undoubt(order)
     tick.unrest(order)
-    return Settlement(order, OrderStatus.FILLED, venue_order_id, fills, prices)
+    return Settlement(order, became.status, venue_order_id, fills, prices)
 
 
 def doubtful(
@@ -157,10 +166,6 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
         known = find_trade_ids(session, tick.claim.user_id, order.id)
     known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
     return tuple(fill for fill in fills if fill.trade_id not in known)
-
-
-def _is_flat(tick: Tick) -> bool:
-    return not tick.account.position(tick.parameters.symbol).quantity
 
 
 def _commission_prices(tick: Tick, fills: tuple[Fill, ...]) -> dict[str, Decimal]:
