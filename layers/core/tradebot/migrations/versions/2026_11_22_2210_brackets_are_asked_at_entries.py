@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_22_2210"
-down_revision = "2026_11_22_2200"
+down_revision = "2026_11_22_2205"
 branch_labels = None
 depends_on = None
 
