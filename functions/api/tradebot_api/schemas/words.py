@@ -40,5 +40,3 @@ TradeReason = Literal[
     "manual",
 ]
 BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-#: What becomes of open positions when their account is deleted.
-OpenPositions = Literal["refuse", "leave"]
