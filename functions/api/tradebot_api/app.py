@@ -23,6 +23,7 @@ from tradebot_api.routers import (
     bots,
     health,
     history,
+    notifications,
     sessions,
     stopping,
 )
@@ -57,7 +58,19 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
     )
     app.state.use_cases = use_cases
     v1 = APIRouter(prefix=PREFIX)
-    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots, history, stopping, backtests):
+    for part in (
+        health,
+        sessions,
+        accounts,
+        notifications,
+        audit_events,
+        api_keys,
+        bot_configs,
+        bots,
+        history,
+        stopping,
+        backtests,
+    ):
         v1.include_router(part.router)
     v1.include_router(docs_router)
     app.include_router(v1)

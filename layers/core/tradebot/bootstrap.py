@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tradebot.aws.schedule import TickSchedule
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
+    from tradebot.security.webhook_signatures import WebhookSecrets
     from tradebot.services.act_once import ActOnce
     from tradebot.services.cancel_backtest import CancelBacktest
     from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from tradebot.services.get_user import GetUser
     from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
+    from tradebot.services.notification_settings import NotificationSettings
+    from tradebot.services.post_webhooks import PostWebhooks
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_backtests import ReadBacktests
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
+    from tradebot.services.request_mail import RequestMail
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.run_backtest.collect import CollectBacktest
@@ -64,6 +68,7 @@ if TYPE_CHECKING:
     from tradebot.services.run_bot import RunBot
     from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.send_mail import SendMail
+    from tradebot.services.send_webhooks import SendWebhooks
     from tradebot.services.start_backtest import StartBacktest
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
@@ -197,6 +202,7 @@ class ApiUseCases:
     change_address: ChangeAddress
     delete_account: DeleteAccount
     read_audit_events: ReadAuditEvents
+    notification_settings: NotificationSettings
     create_api_key: CreateApiKey
     read_api_keys: ReadApiKeys
     delete_api_key: DeleteApiKey
@@ -273,6 +279,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.get_user import GetUser
     from tradebot.services.log_in import LogIn
+    from tradebot.services.notification_settings import NotificationSettings
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
@@ -321,6 +328,7 @@ def api_use_cases() -> ApiUseCases:
         change_address=ChangeAddress(sessions, confirm_password, throttle, request_mail),
         delete_account=DeleteAccount(sessions, confirm_password, close_positions),
         read_audit_events=ReadAuditEvents(sessions),
+        notification_settings=NotificationSettings(sessions, throttle, webhook_secrets(), request_mail),
         create_api_key=CreateApiKey(sessions, data_keys, request_key_check),
         read_api_keys=ReadApiKeys(sessions),
         delete_api_key=DeleteApiKey(sessions),
@@ -408,7 +416,16 @@ def run_bot() -> RunBot:
     from tradebot.services.run_bot import RunBot
 
     statements = StatementCounter(database_engine())
-    return RunBot(open_session(), exchange_lines(), load_settings().market_clock, statements)
+    return RunBot(open_session(), exchange_lines(), load_settings().market_clock, statements, request_mail())
+
+
+@cache
+def request_mail() -> RequestMail:
+    """Return what asks for the outbox to be sent now (MAINTENANCE_FUNCTION)."""
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.services.request_mail import RequestMail
+
+    return RequestMail(LambdaInvoker(lambda_client, load_settings().maintenance_function))
 
 
 @cache
@@ -453,8 +470,36 @@ def run_maintenance() -> RunMaintenance:
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
         StepFunctionsWorkflow(step_functions_client, load_settings().backtest_state_machine),
         send_mail(),
+        send_webhooks(),
         rotate_data_keys(),
     )
+
+
+@cache
+def webhook_secrets() -> WebhookSecrets:
+    """Return what derives the secrets of webhooks (WEBHOOK_SECRET_ID)."""
+    from tradebot.security.signing_keys import SecretsManagerSigningKeys
+    from tradebot.security.webhook_signatures import WebhookSecrets
+
+    return WebhookSecrets(SecretsManagerSigningKeys(secrets_client, load_settings().webhook_secret_id))
+
+
+@cache
+def send_webhooks() -> SendWebhooks:
+    """Return what signs messages and has them posted (WEBHOOK_SECRET_ID, WEBHOOK_SENDER_FUNCTION, DATABASE_*)."""
+    from tradebot.aws.invoker import LambdaCaller
+    from tradebot.services.send_webhooks import SendWebhooks
+
+    sender = LambdaCaller(lambda_client, load_settings().webhook_sender_function)
+    return SendWebhooks(open_session(), webhook_secrets(), sender)
+
+
+@cache
+def post_webhooks() -> PostWebhooks:
+    """Return what posts to the URLs of users. Nothing in the environment loosens what it may reach."""
+    from tradebot.services.post_webhooks import PostWebhooks
+
+    return PostWebhooks()
 
 
 @cache

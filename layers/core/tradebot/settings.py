@@ -106,6 +106,16 @@ class Settings:
         return self._required("MAINTENANCE_FUNCTION")
 
     @property
+    def webhook_sender_function(self) -> str:
+        """Name of the function that posts to the URLs of users."""
+        return self._required("WEBHOOK_SENDER_FUNCTION")
+
+    @property
+    def webhook_secret_id(self) -> str:
+        """Name or ARN of the secret that the secrets of webhooks are derived from."""
+        return self._required("WEBHOOK_SECRET_ID")
+
+    @property
     def mail_sender(self) -> str:
         """The address that mail comes from; the mail service knows it as ours."""
         return self._required("MAIL_SENDER")

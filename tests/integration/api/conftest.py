@@ -126,6 +126,9 @@ def _moto() -> Iterator[Cloud]:
             boto3.client("secretsmanager").create_secret(
                 Name="tradebot-test-token", SecretString=json.dumps({"signing_key": "k" * 64})
             )
+            boto3.client("secretsmanager").create_secret(
+                Name="tradebot-test-webhook", SecretString=json.dumps({"signing_key": "w" * 64})
+            )
             boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
             role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
             for name in ("bot-runner", "maintenance"):
@@ -165,6 +168,7 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
             "ALLOWED_ORIGINS": "https://desk.example.com http://localhost:5173",
             "TICK_RULE": RULE,
             "TOKEN_SECRET_ID": "tradebot-test-token",
+            "WEBHOOK_SECRET_ID": "tradebot-test-webhook",
             "BACKTEST_PLAN_FUNCTION": "backtest-plan",
             "BACKTEST_STATE_MACHINE": MACHINE,
             "REPORT_BUCKET": REPORTS,
@@ -203,6 +207,7 @@ def _forget() -> None:
         bootstrap.step_functions_client,
         bootstrap.database_engine,
         bootstrap.token_authority,
+        bootstrap.webhook_secrets,
         bootstrap.api_use_cases,
     ):
         made_once.cache_clear()

@@ -64,7 +64,7 @@ def _send_nothing() -> int:
     return 0
 
 
-#: There is no mail to send here.
+#: There is nothing to send here, by mail or webhook.
 no_mail: Any = _send_nothing
 
 
@@ -88,7 +88,13 @@ def test_the_rule_fires_again_while_a_bot_is_scheduled_and_only_then(
         session.execute(text("UPDATE bot_states SET next_run_at = CAST(:at AS timestamptz)"), {"at": next_run_at})
     schedule = Schedule()
     RunMaintenance(
-        partial(session_scope, engine_as("app_maintenance")), Mailbox(), schedule, Executions(), no_mail, no_rotation
+        partial(session_scope, engine_as("app_maintenance")),
+        Mailbox(),
+        schedule,
+        Executions(),
+        no_mail,
+        no_mail,
+        no_rotation,
     )()
     assert schedule.calls == calls
     metrics().clear_metrics()
@@ -116,7 +122,13 @@ def test_keys_that_were_not_checked_for_a_day_are_checked_again_those_never_chec
     mailbox = Mailbox()
     schedule = Schedule()
     maintenance = RunMaintenance(
-        partial(session_scope, engine_as("app_maintenance")), mailbox, schedule, Executions(), no_mail, no_rotation
+        partial(session_scope, engine_as("app_maintenance")),
+        mailbox,
+        schedule,
+        Executions(),
+        no_mail,
+        no_mail,
+        no_rotation,
     )
     assert maintenance() == 2
     assert mailbox.events == [keys["never"], keys["yesterday"]]
@@ -144,7 +156,13 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
             text("UPDATE backtests SET created_at = now() - interval '3 min' WHERE execution_name <> 'young'")
         )
     RunMaintenance(
-        partial(session_scope, engine_as("app_maintenance")), Mailbox(), Schedule(), executions, no_mail, no_rotation
+        partial(session_scope, engine_as("app_maintenance")),
+        Mailbox(),
+        Schedule(),
+        executions,
+        no_mail,
+        no_mail,
+        no_rotation,
     )()
     metrics().clear_metrics()
     with session_scope(migrated_engine, None) as session:

@@ -49,6 +49,9 @@ def moto_cloud() -> Iterator[Cloud]:
             environment.setenv(name, value)
         with mock_aws():
             boto3.client("sesv2").create_email_identity(EmailIdentity="tradebot@example.com")
+            boto3.client("secretsmanager").create_secret(
+                Name="webhook", SecretString='{"signing_key": "' + "w" * 64 + '"}'
+            )
             yield Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
 
 
@@ -81,6 +84,8 @@ def maintenance(database: TestDatabase, cloud: Cloud) -> Iterator[Callable[[dict
             "TICK_RULE": "tick",
             "BACKTEST_STATE_MACHINE": "arn:aws:states:eu-central-1:123456789012:stateMachine:backtest",
             "MAIL_SENDER": "tradebot@example.com",
+            "WEBHOOK_SECRET_ID": "webhook",
+            "WEBHOOK_SENDER_FUNCTION": "webhook-sender",
         }.items():
             environment.setenv(name, value)
         forget()

@@ -34,6 +34,8 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("outbox", {"kind": "Mail!"}, "kind_shape"),
     ("key_rotations", {"at_id": 8}, "ends_at_its_end"),
     ("key_rotations", {"replaced": -1}, "counts_not_negative"),
+    ("outbox", {"channel": "sms"}, "channel_known"),
+    ("notification_settings", {"webhook_url": "https://hooks.example.com"}, "webhook_is_whole"),
     ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("api_keys", {"environment": "demo"}, "environment_known"),
     ("bot_configs", {"name": ""}, "name_length"),
@@ -303,6 +305,7 @@ class TestWhatHangsTogether:
             "idempotency_keys",
             "audit_events",
             "outbox",
+            "notification_settings",
         }
 
     def test_a_key_that_goes_leaves_its_stopped_bots_without_one(self, session: Session) -> None:

@@ -39,4 +39,7 @@ TradeReason = Literal[
     "daily_target",
     "manual",
 ]
+NotificationKind = Literal[
+    "stop_fired", "paused_by_limit", "key_refused", "order_stuck", "backtest_ready", "kill_switch_set"
+]
 BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]

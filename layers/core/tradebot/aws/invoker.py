@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tradebot.cloud_calls import calling
+from tradebot.errors import CloudUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from types_boto3_lambda import LambdaClient
+
+
+class Caller(Protocol):
+    """Has one function answer an event."""
+
+    def call(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the function's answer."""
+        ...
 
 
 class Invoker(Protocol):
@@ -62,3 +71,24 @@ class LambdaInvoker:
             said = payload or {}
             raise FunctionFailedError(str(said.get("errorType", "")), str(said.get("errorMessage", "")))
         return payload
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaCaller:
+    """lambda:InvokeFunction, synchronous."""
+
+    make_client: Callable[[], LambdaClient]
+    function_name: str
+
+    def call(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the function's answer. Raises CloudUnavailableError where it failed or gave none."""
+        with calling("Lambda"):
+            response = self.make_client().invoke(
+                FunctionName=self.function_name, InvocationType="RequestResponse", Payload=json.dumps(event).encode()
+            )
+            payload = response["Payload"].read()
+        # A mapping to the type checker: its TypedDict has the member in every answer, AWS has it in failures alone.
+        if dict(response).get("FunctionError"):
+            raise CloudUnavailableError(f"{self.function_name} failed; try again in a moment.")
+        answer: dict[str, Any] = json.loads(payload)
+        return answer

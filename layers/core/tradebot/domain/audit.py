@@ -15,6 +15,9 @@ class Action(StrEnum):
     ADDRESS_CHANGED = "account.address_changed"
     PASSWORD_CHANGED = "account.password_changed"  # noqa: S105  a word, not a secret
     PASSWORD_RESET = "account.password_reset"  # noqa: S105  a word, not a secret
+    NOTIFICATIONS_CHANGED = "account.notifications_changed"
+    WEBHOOK_SET = "account.webhook_set"
+    WEBHOOK_REMOVED = "account.webhook_removed"
     SESSION_OPENED = "session.opened"
     SESSION_REFUSED = "session.refused"
     SESSION_REPLAYED = "session.replayed"

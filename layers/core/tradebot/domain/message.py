@@ -1,4 +1,4 @@
-"""The kinds of messages to users that the outbox holds."""
+"""The kinds of messages to users that the outbox holds, and the channels by which they go."""
 
 from __future__ import annotations
 
@@ -18,3 +18,25 @@ class MessageKind(StrEnum):
     PAUSED_BY_LIMIT = "paused_by_limit"
     KEY_REFUSED = "key_refused"
     ORDER_STUCK = "order_stuck"
+    BACKTEST_READY = "backtest_ready"
+    KILL_SWITCH_SET = "kill_switch_set"
+    WEBHOOK_GIVEN_UP = "webhook_given_up"
+    WEBHOOK_TEST = "webhook_test"
+
+
+class Channel(StrEnum):
+    """How a message goes."""
+
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+#: What users switch on and off, by channel; the rest is about the account itself.
+NOTIFICATIONS = (
+    MessageKind.STOP_FIRED,
+    MessageKind.PAUSED_BY_LIMIT,
+    MessageKind.KEY_REFUSED,
+    MessageKind.ORDER_STUCK,
+    MessageKind.BACKTEST_READY,
+    MessageKind.KILL_SWITCH_SET,
+)

@@ -28,6 +28,7 @@ from tradebot.models.idempotency_key import IdempotencyKey
 from tradebot.models.key_rotation import KeyRotation
 from tradebot.models.kill_switch import PlatformSwitch
 from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
+from tradebot.models.notification_setting import NotificationSetting
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.outbox_message import OutboxMessage
 from tradebot.models.refresh_token import RefreshToken
@@ -59,6 +60,7 @@ __all__ = [
     "Market",
     "MarketSymbol",
     "MarketType",
+    "NotificationSetting",
     "Order",
     "OrderStatus",
     "OrderType",

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID, uuid4
 
 from sqlalchemy import String, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from tradebot.domain.message import Channel
 from tradebot.models import OutboxMessage, User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from tradebot.domain.message import MessageKind
-    from tradebot.repositories.pages import Record
 
 #: A message that failed so often stays, with its error, and is not tried again.
 MAX_ATTEMPTS = 10
@@ -25,7 +27,7 @@ _UNSYNCHRONISED = {"synchronize_session": False}
 
 
 def add_message(session: Session, user_id: int, kind: str, payload: Mapping[str, Any] | None = None) -> None:
-    """Add a message to the user. To one who is not there it adds nothing, with the same statement."""
+    """Add a mail to the user. To one who is not there it adds nothing, with the same statement."""
     values = select(User.id, literal(kind, String), cast(payload or {}, JSONB)).where(User.id == user_id)
     session.execute(insert(OutboxMessage).inline().from_select(("user_id", "kind", "payload"), values))
 
@@ -37,44 +39,78 @@ class Message:
     kind: MessageKind
     event_key: str
     payload: dict[str, Any]
+    message_id: UUID = field(default_factory=uuid4)
 
 
-def add_events(session: Session, user_id: int, messages: Sequence[Message]) -> None:
-    """Add messages of events that are not told yet."""
+class Outgoing(NamedTuple):
+    """A message that is to be sent now."""
+
+    id: int
+    user_id: int
+    kind: str
+    payload: dict[str, Any]
+    message_id: UUID
+    created_at: datetime
+    #: This one included.
+    attempts: int
+
+
+def add_events(
+    session: Session, user_id: int, messages: Sequence[Message], *, channels: Collection[Channel] = tuple(Channel)
+) -> None:
+    """Add messages of events that are not told yet, for each channel; what is switched off is seen when it is sent."""
     if messages:
         rows = [
-            {"user_id": user_id, "kind": one.kind.value, "event_key": one.event_key, "payload": one.payload}
+            {
+                "user_id": user_id,
+                "kind": one.kind.value,
+                "event_key": one.event_key,
+                "payload": one.payload,
+                "message_id": one.message_id,
+                "channel": channel,
+            }
             for one in messages
+            for channel in channels
         ]
         # Without naming the key: the role that writes messages may not read them.
         session.execute(upsert(OutboxMessage).values(rows).on_conflict_do_nothing())
 
 
-def claim_messages(session: Session, kinds: Sequence[str], *, limit: int) -> Sequence[Record]:
-    """Return id, user_id, kind and payload of messages that are due, and keep others from sending them for a while.
+def claim_messages(
+    session: Session, channel: Channel, kinds: Sequence[str], *, limit: int, most_of_one_user: int
+) -> list[Outgoing]:
+    """Return messages that are due, and keep others from sending them for a while.
 
-    Each attempt doubles the wait, from two minutes to an hour and more.
+    Each attempt doubles the wait, from two minutes to half a day and more.
     """
+    is_due = (
+        OutboxMessage.sent_at.is_(None),
+        OutboxMessage.next_attempt_at <= func.now(),
+        OutboxMessage.attempts < MAX_ATTEMPTS,
+        OutboxMessage.channel == channel,
+        OutboxMessage.kind.in_(kinds),
+    )
+    place = func.row_number().over(
+        partition_by=OutboxMessage.user_id, order_by=(OutboxMessage.next_attempt_at, OutboxMessage.id)
+    )
+    placed = select(OutboxMessage.id, place.label("place")).where(*is_due).subquery()
     due = (
         select(OutboxMessage.id)
-        .where(
-            OutboxMessage.sent_at.is_(None),
-            OutboxMessage.next_attempt_at <= func.now(),
-            OutboxMessage.attempts < MAX_ATTEMPTS,
-            OutboxMessage.kind.in_(kinds),
-        )
+        # Asked again of the row that is locked: another one may have claimed it since.
+        .where(*is_due, OutboxMessage.id.in_(select(placed.c.id).where(placed.c.place <= most_of_one_user)))
         .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     wait = func.make_interval(0, 0, 0, 0, 0, cast(func.power(2, OutboxMessage.attempts + 1), OutboxMessage.id.type))
-    return session.execute(
+    claimed = session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(due.scalar_subquery()))
         .values(attempts=OutboxMessage.attempts + 1, next_attempt_at=func.now() + wait)
-        .returning(OutboxMessage.id, OutboxMessage.user_id, OutboxMessage.kind, OutboxMessage.payload),
+        .returning(*(getattr(OutboxMessage, name) for name in Outgoing._fields)),
         execution_options=_UNSYNCHRONISED,
-    ).all()
+    )
+    return [Outgoing(*row) for row in claimed]
 
 
 def mark_sent(session: Session, message_id: int) -> None:

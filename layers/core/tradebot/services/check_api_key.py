@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from tradebot.domain.message import MessageKind
 from tradebot.errors import TradeBotError
 from tradebot.observability import count, logger
+from tradebot.repositories.outbox import Message, add_events
 from tradebot.repositories.sealed_keys import record_key_check
 
 if TYPE_CHECKING:
@@ -56,6 +58,11 @@ class CheckApiKey:
             record_key_check(
                 session, user_id, api_key_id, is_valid=error is None, error=error, warning=None if error else warning
             )
+            if error is not None:
+                # The daily check tells it again; checks that the user asks for on one day do not.
+                payload = {"api_key_id": api_key_id, "reason": error}
+                key = f"key:{api_key_id}:{datetime.now(UTC):%Y-%m-%d}"
+                add_events(session, user_id, [Message(MessageKind.KEY_REFUSED, key, payload)])
         count("KeysAccepted" if error is None else "KeysRefused")
         logger().info("key checked", api_key_id=api_key_id, is_valid=error is None)
         return error is None

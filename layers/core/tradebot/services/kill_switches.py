@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from tradebot.domain.audit import Action
+from tradebot.domain.message import MessageKind
 from tradebot.observability import count, logger
 from tradebot.repositories import audit_events, bot_states, kill_switches
+from tradebot.repositories.outbox import Message, add_events
 from tradebot.services.close_positions import close_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
 
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import AccessToken
@@ -46,6 +51,8 @@ class KillSwitches:
             state = bot_states.get_bot_state(session, token.user_id, bot_config_id)
             action = Action.BOT_KILL_SWITCH_CLEARED if by is None else Action.BOT_KILL_SWITCH_SET
             audit_events.record_event(session, token.user_id, action, of=("bot", bot_config_id), source=token.source)
+            if by is not None:
+                _add_message(session, token, bot_config_id, reason)
         _tell("bot", is_on=by is not None, bot_config_id=bot_config_id)
         return state
 
@@ -60,6 +67,7 @@ class KillSwitches:
         with self.sessions.of(token) as session:
             kill_switches.switch_user(session, token.user_id, by=BY_USER, reason=reason)
             audit_events.record_event(session, token.user_id, Action.KILL_SWITCH_SET, source=token.source)
+            _add_message(session, token, None, reason)
             switch = kill_switches.get_user_switch(session, token.user_id)
             if closing:
                 bots = close_all(session, token)
@@ -73,6 +81,12 @@ class KillSwitches:
             kill_switches.switch_user(session, token.user_id, by=None, reason=None)
             audit_events.record_event(session, token.user_id, Action.KILL_SWITCH_CLEARED, source=token.source)
         _tell("user", is_on=False)
+
+
+def _add_message(session: Session, token: AccessToken, bot_config_id: int | None, reason: str | None) -> None:
+    """Tell the user: it may be somebody else with the user's session."""
+    payload = {"bot_config_id": bot_config_id, "reason": reason, "source": token.source}
+    add_events(session, token.user_id, [Message(MessageKind.KILL_SWITCH_SET, f"kill:{uuid4()}", payload)])
 
 
 def _tell(scope: str, *, is_on: bool, **ids: int) -> None:

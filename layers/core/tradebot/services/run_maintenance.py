@@ -1,4 +1,4 @@
-"""What nobody asks for: mail, keys not checked for a day, the rule while bots trade, lost backtests, purges.
+"""What nobody asks for: mail, webhooks, keys not checked for a day, the rule while bots trade, lost backtests, purges.
 
 A rotation of data keys that an operator has started goes on as well, should its command have ended.
 """
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradebot.repositories.backtests import UnfinishedBacktest
     from tradebot.services.rotate_data_keys import RotateDataKeys
     from tradebot.services.send_mail import SendMail
+    from tradebot.services.send_webhooks import SendWebhooks
     from tradebot.services.user_sessions import OpenSession
 
 CHECK_KEYS_AFTER_HOURS = 24
@@ -46,6 +47,7 @@ class RunMaintenance:
     schedule: TickSchedule
     workflow: Workflow
     send_mail: SendMail
+    send_webhooks: SendWebhooks
     rotate_data_keys: RotateDataKeys
 
     def __call__(self) -> int:
@@ -65,11 +67,19 @@ class RunMaintenance:
             self.bot_runner.invoke({"check_key": {"api_key_id": key.api_key_id, "user_id": key.user_id}})
         lost = sum(map(self._end_if_lost, unfinished))
         sent = self.send_mail()
+        posted = self.send_webhooks()
         with self.open_session(None) as session:
             purged = purge_expired(session)
         self.rotate_data_keys(is_started=False)
         count("KeyChecksRequested", len(keys))
-        logger().info("maintenance done", keys_to_check=len(keys), mails_sent=sent, lost_backtests=lost, purged=purged)
+        logger().info(
+            "maintenance done",
+            keys_to_check=len(keys),
+            mails_sent=sent,
+            webhooks_sent=posted,
+            lost_backtests=lost,
+            purged=purged,
+        )
         return len(keys)
 
     def _end_if_lost(self, backtest: UnfinishedBacktest) -> bool:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tradebot.services.user_sessions import OpenSession
 
 #: `password`: whatever verifies one. `mail`: whatever sends one to an address that anybody may name. `token`: whatever
-#: redeems a mailed one.
-Kind = Literal["password", "mail", "token"]
+#: redeems a mailed one. `webhook`: a test message, by user.
+Kind = Literal["password", "mail", "token", "webhook"]
 WINDOW = timedelta(minutes=5)
 MOST = 10
 MOST_OVERALL = 1_000

@@ -19,6 +19,7 @@ from tradebot.services.run_backtest.errors import BacktestEndedError
 from tradebot.services.run_backtest.notes import notes_of
 from tradebot.services.run_backtest.run_files import RunFiles
 from tradebot.services.run_backtest.step_input import StepInput
+from tradebot.services.run_backtest.tell import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +73,8 @@ class CollectBacktest:
                 backtest_id,
                 {**columns, "candles_uri": candles_uri, "equity_curve_uri": files.uri("parts/")},
             )
+            if is_stored:
+                tell(session, user_id, backtest_id, "succeeded", symbol=row.symbol)
         if not is_stored:
             raise BacktestEndedError(f"backtest {backtest_id} is not under way")
         return {"backtest_id": backtest_id}

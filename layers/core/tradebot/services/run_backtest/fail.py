@@ -11,6 +11,7 @@ from tradebot.errors import TradeBotError
 from tradebot.observability import count, logger
 from tradebot.repositories import backtests
 from tradebot.services.run_backtest.step_input import StepInput
+from tradebot.services.run_backtest.tell import tell
 
 if TYPE_CHECKING:
     from tradebot.services.user_sessions import OpenSession
@@ -39,6 +40,8 @@ class FailBacktest:
         reason = reason_of(error, cause, backtest_id)
         with self.open_session(user_id) as session:
             is_stored = backtests.fail(session, user_id, backtest_id, reason=reason)
+            if is_stored:
+                tell(session, user_id, backtest_id, "failed", reason=reason)
         if is_stored:
             logger().error("backtest failed", backtest_id=backtest_id, error=error, cause=cause[:2_000])
             count("BacktestsFailed")

@@ -119,6 +119,7 @@ class Tick:
     unrecorded_funding: list[FundingPayment] = field(default_factory=list)
     #: What the user is told besides, and what is told already.
     outbox: list[Message] = field(default_factory=list)
+    has_told: bool = False
     #: Whether this tick has asked what became of the orders on record.
     knows_orders: bool = False
     #: Orders that nobody knows the end of: they block entries.

@@ -37,6 +37,7 @@ def clear_recorded(tick: Tick) -> None:
     """Forget what has been committed."""
     tick.unrecorded.clear()
     tick.unrecorded_funding.clear()
+    tick.has_told = tick.has_told or bool(tick.outbox)
     tick.outbox.clear()
 
 

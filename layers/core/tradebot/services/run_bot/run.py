@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from tradebot.services.user_sessions import OpenSession
 
 
+def no_request() -> None:
+    """Leave the sending to the next scheduled run."""
+
+
 class Counter(Protocol):
     """Counts statements."""
 
@@ -63,6 +67,8 @@ class RunBot:
     exchanges: Exchanges
     clock_mode: MarketClockMode
     statements: Counter
+    #: Called after a tick that told its user something.
+    request_mail: Callable[[], None] = no_request
     step: Step = no_step
     sleep: Callable[[float], None] = time.sleep
 
@@ -139,6 +145,8 @@ class RunBot:
             finish(tick, ending)
         except LeaseLostError:
             return "lease_lost", tick.actions
+        if tick.has_told:
+            self.request_mail()
         if failure is not None and is_defect:
             raise failure
         return ending.outcome, tick.actions
