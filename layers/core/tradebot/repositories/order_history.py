@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from tradebot.models import Fill, Finding, Order
+from tradebot.domain.order import Leg, OrderStatus
+from tradebot.models import Fill, Finding, FindingKind, Order
 from tradebot.repositories.filters import where_equal
 from tradebot.repositories.pages import last_recorded_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -35,6 +37,41 @@ def list_orders(
     query = select(*_SHOWN).where(Order.user_id == user_id, Order.bot_config_id == bot_config_id)
     query = where_equal(query, Order, filters)
     return last_recorded_first(session, query, Order.created_at, Order.id, limit=limit, cursor=cursor)
+
+
+def list_unfilled_entries(session: Session, user_id: int, bot_config_id: int, *, limit: int) -> Sequence[Record]:
+    """Return the bot's newest entries that came to nothing: `decision_key`, `status`, `last_error`."""
+    query = (
+        select(Order.decision_key, Order.status, Order.last_error)
+        .where(
+            Order.user_id == user_id,
+            Order.bot_config_id == bot_config_id,
+            Order.leg == Leg.ENTRY,
+            Order.executed_qty == 0,
+            Order.status.in_(status for status in OrderStatus if status.is_terminal),
+        )
+        .order_by(Order.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
+
+
+def list_blocking_findings(
+    session: Session, user_id: int, bot_config_id: int, before_at: datetime, *, limit: int
+) -> Sequence[Record]:
+    """Return what kept the bot from entering: `text`, `first_seen_at`, `resolved_at`; the newest first."""
+    query = (
+        select(Finding.text, Finding.first_seen_at, Finding.resolved_at)
+        .where(
+            Finding.user_id == user_id,
+            Finding.bot_config_id == bot_config_id,
+            Finding.kind.in_(kind for kind in FindingKind if kind.blocks_entries),
+            Finding.first_seen_at < before_at,
+        )
+        .order_by(Finding.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
 
 
 def list_findings(
