@@ -67,6 +67,10 @@ mail: $(STAMP) ## Show the mail that users were sent, with its tokens [TO=addres
 invoke: $(STAMP) ## Run one function on one event file: make invoke F=bot_runner E=due_bot
 	@$(BIN)/python -m infra.local.invoke $(F) $(E)
 
+.PHONY: kill-switch
+kill-switch: $(STAMP) ## Keep every bot of the running `make up` from entering: make kill-switch ON=1 REASON="why", or OFF=1
+	@$(BIN)/python -m infra.local.kill_switch $(if $(OFF),off,$(if $(ON),on)) $(if $(REASON),--reason "$(REASON)")
+
 .PHONY: replay
 replay: $(STAMP) ## Replay four real days of BTCUSDT through the whole path and reconcile [START=iso END=iso CANDLES=path]
 	@$(BIN)/python -m infra.local.replay $(if $(CANDLES),--candles "$(CANDLES)") $(if $(START),--start "$(START)") $(if $(END),--end "$(END)")

@@ -1,4 +1,4 @@
-"""One bot, one tick; or one check of an exchange key, since only this function may decrypt."""
+"""One bot, one tick; a tick at once to close a position; a check of an exchange key, since only this one decrypts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run the tick of {"bot_config_id", "user_id", "tick_at"}, or check {"check_key": {"api_key_id", "user_id"}}."""
+    """Run the tick of {"bot_config_id", "user_id", "tick_at"}, or do what else only this function may.
+
+    {"check_key": {"api_key_id", "user_id"}} checks a key, {"close_position": {"bot_config_id", "user_id"}} closes a
+    position whose user wishes it closed.
+    """
     if "check_key" in event:
         key = event["check_key"]
         return {"is_valid": check_api_key()(api_key_id=int(key["api_key_id"]), user_id=int(key["user_id"]))}
+    bot = event.get("close_position", event)
     report = run_bot()(
-        bot_config_id=int(event["bot_config_id"]),
-        user_id=int(event["user_id"]),
-        tick_at=datetime.fromisoformat(event["tick_at"]),
+        bot_config_id=int(bot["bot_config_id"]),
+        user_id=int(bot["user_id"]),
+        tick_at=datetime.fromisoformat(bot["tick_at"]) if "tick_at" in bot else None,
         remaining_ms=context.get_remaining_time_in_millis,
     )
     return {

@@ -1,10 +1,10 @@
-"""Every quarter of an hour: what nobody asks for and has to happen; and mail at once where the API asks for it."""
+"""Every quarter of an hour what has to happen; at once mail that the API asks for, and the operator's switch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import run_maintenance, send_mail
+from tradebot.bootstrap import run_maintenance, send_mail, switch_platform
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
-    """Run once. Repeating it is safe."""
+    """Run once, or carry out {"kill_switch": {"on", "by", "reason"}}. Repeating either is safe."""
+    if "kill_switch" in event:
+        return switch_platform()(event["kill_switch"])
     if event.get("send_mail"):
         return {"mails_sent": send_mail()()}
     return {"key_checks_requested": run_maintenance()()}

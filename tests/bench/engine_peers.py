@@ -54,9 +54,9 @@ PEERS: Final = (
     Peer("vectorbt rust", "peers", "run_vectorbt.py", ("--engine", "rust"), YEAR, 11, 10),
     Peer("vectorbt numba", "peers", "run_vectorbt.py", ("--engine", "numba"), YEAR, 11, 10),
     Peer("backtesting.py", "peers", "run_backtesting.py", (), PART, 3, 300),
-    Peer("freqtrade", "freqtrade", "run_freqtrade.py", (), PART, 2, 3_000),
-    Peer("backtrader", "peers", "run_backtrader.py", (), PART, 2, 3_000),
-    Peer("nautilus_trader", "nautilus", "run_nautilus.py", (), PART, 2, 3_000),
+    Peer("freqtrade", "freqtrade", "run_freqtrade.py", (), PART, 1, 3_000),
+    Peer("backtrader", "peers", "run_backtrader.py", (), PART, 1, 3_000),
+    Peer("nautilus_trader", "nautilus", "run_nautilus.py", (), PART, 1, 3_000),
 )
 SEARCHERS: Final = (
     Peer("vectorbt rust", "peers", "run_vectorbt.py", ("--search", "--engine", "rust"), YEAR, 3, 25),
@@ -105,7 +105,7 @@ def warm(peer: Peer, path: Path, ours: list[str], arguments: tuple[str, ...] = (
     slow, fast = (median(pair[side]["seconds"] for pair in pairs) for side in (0, 1))
     more, less = (median(pair[side]["cpu"] for pair in pairs) for side in (0, 1))
     last, mine = pairs[-1]
-    return (
+    row = (
         peer.name,
         f"{peer.candles:,}",
         f"{slow * 1e3:,.1f} ms",
@@ -117,9 +117,11 @@ def warm(peer: Peer, path: Path, ours: list[str], arguments: tuple[str, ...] = (
         f"{last['trades']:,} / {mine['trades']:,}",
         f"{last['equity']:,.2f} / {mine['equity']:,.2f}",
     )
+    print(*row, sep=" | ", flush=True)
+    return row
 
 
-def cold(path: Path, repetitions: int = 5) -> list[tuple[str, ...]]:
+def cold(path: Path, repetitions: int = 2) -> list[tuple[str, ...]]:
     """Return rows: from the start of a process to its result, interleaved; the first of each fills the caches."""
     python = str(python_of("peers"))
     programs = {
@@ -139,6 +141,7 @@ def cold(path: Path, repetitions: int = 5) -> list[tuple[str, ...]]:
             more, less = (median(pair[side].cpu for pair in pairs) for side in (0, 1))
             ratios = (f"{slow / fast:.1f}x", f"{more / less:.1f}x", f"{goal}x")
             rows.append((name, f"{slow:.2f} s", f"{fast * 1e3:.0f} ms, Python {version}", *ratios))
+            print(*rows[-1], sep=" | ", flush=True)
     return rows
 
 
@@ -177,11 +180,12 @@ def main() -> int:
             "final equity",
         )
         peers = [peer for peer in PEERS if peer.environment in present]
+        starts = cold(path)
+        searches = [warm(peer, path, DOMAIN, ("--search",)) for peer in SEARCHERS]
         text = table(head, [warm(peer, path, PACKED) for peer in peers])
-        text += "\nA search over 10 parameter sets, all of them:\n\n"
-        text += table(head, [warm(peer, path, DOMAIN, ("--search",)) for peer in SEARCHERS])
+        text += "\nA search over 10 parameter sets, all of them:\n\n" + table(head, searches)
         text += "\nFrom the start of a process to its result, one year:\n\n"
-        text += table(("engine", "cold", "ours", "ratio", "of CPU", "goal"), cold(path))
+        text += table(("engine", "cold", "ours", "ratio", "of CPU", "goal"), starts)
         absent = ENVIRONMENTS.keys() - present
         text += f"\nDid not install here: {', '.join(sorted(absent))}.\n" if absent else ""
         write_figures("make bench-peers", text + NOTES)

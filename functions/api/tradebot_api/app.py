@@ -12,8 +12,19 @@ from tradebot_api.cors import Cors
 from tradebot_api.docs import router as docs_router
 from tradebot_api.edge import Edge
 from tradebot_api.errors import add_error_handlers
+from tradebot_api.idempotent import Idempotent
 from tradebot_api.openapi import openapi_document
-from tradebot_api.routers import accounts, api_keys, audit_events, bot_configs, bots, health, sessions
+from tradebot_api.routers import (
+    accounts,
+    api_keys,
+    audit_events,
+    bot_configs,
+    bots,
+    health,
+    history,
+    sessions,
+    stopping,
+)
 
 if TYPE_CHECKING:
     from tradebot.bootstrap import ApiUseCases
@@ -40,12 +51,12 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Edge), Middleware(Cors), Middleware(Conditional)],
+        middleware=[Middleware(Edge), Middleware(Cors), Middleware(Conditional), Middleware(Idempotent)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.use_cases = use_cases
     v1 = APIRouter(prefix=PREFIX)
-    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots):
+    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots, history, stopping):
         v1.include_router(part.router)
     v1.include_router(docs_router)
     app.include_router(v1)

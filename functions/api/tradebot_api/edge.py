@@ -51,12 +51,21 @@ class Edge:
             return
         try:
             await self._app(scope, _bounded(receive), answer.send)
+        except _BodyTooLargeError:
+            await problem_response(scope, 413, "content-too-large", _TOO_LARGE)(scope, receive, answer.send)
         except Exception:
             # Logged once, here, with what happened; the caller learns the request's id only.
             logger().exception("request failed", extra={"request_id": request_id, "path": scope.get("path")})
             if answer.has_begun:
                 raise
             await internal_error_response(scope)(scope, receive, answer.send)
+
+
+class _BodyTooLargeError(HTTPException):
+    """More came than was declared. Whoever reads the body inside of the application answers it, else the edge."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 class _Answer:
@@ -87,7 +96,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > MAX_BODY_BYTES:
-            raise HTTPException(413)
+            raise _BodyTooLargeError
         return message
 
     return receive_bounded

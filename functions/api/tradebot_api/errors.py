@@ -66,10 +66,15 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _domain_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, TradeBotError)
+    return domain_problem(request.scope, error)
+
+
+def domain_problem(scope: Scope, error: TradeBotError) -> Response:
+    """Return the answer to one of the product's own errors."""
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger().error("request failed", exc_info=error, extra={"code": error.code})
     if error.http_status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return internal_error_response(request.scope)
+        return internal_error_response(scope)
     headers = {}
     if isinstance(error, AuthenticationError):
         headers["WWW-Authenticate"] = "Bearer"
@@ -78,7 +83,7 @@ async def _domain_problem(request: Request, error: Exception) -> Response:
     errors = []
     if isinstance(error, InvalidInputError):
         errors = [{"field": one.field, "rule": one.rule, "message": one.message} for one in error.violations]
-    return problem_response(request.scope, error.http_status, error.code, error.message, errors=errors, headers=headers)
+    return problem_response(scope, error.http_status, error.code, error.message, errors=errors, headers=headers)
 
 
 async def _validation_problem(request: Request, error: Exception) -> Response:

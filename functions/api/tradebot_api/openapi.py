@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from tradebot_api.idempotent import HEADER
+from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.fields import In, Out
 from tradebot_api.schemas.problem import Problem
 
@@ -37,6 +39,7 @@ _TAGS = [
     {"name": "API keys", "description": "Keys of the exchange: encrypted, checked, never shown again."},
     {"name": "bots", "description": "What a bot trades, and how."},
     {"name": "running bots", "description": "Start, stop and watch."},
+    {"name": "stopping", "description": "Kill switches, and closing positions at once."},
     {"name": "service", "description": "The service itself."},
 ]
 
@@ -62,7 +65,9 @@ def openapi_document(app: FastAPI) -> Json:
     document["openapi"] = OPENAPI_VERSION
     document["components"]["schemas"] = {name: _schema(schemas[name], schemas) for name in sorted(schemas)}
     for path in document["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
+            if method == "post" and "security" in operation:
+                _take_idempotency_key(operation)
             _rewrite_operation(operation, schemas)
     return document
 
@@ -71,6 +76,23 @@ def _models(*parents: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for parent in parents:
         yield parent
         yield from _models(*parent.__subclasses__())
+
+
+def _take_idempotency_key(operation: Json) -> None:
+    """Describe what `idempotent` does to every POST of a session."""
+    operation.setdefault("parameters", []).append(
+        {
+            "name": HEADER,
+            "in": "header",
+            "required": False,
+            "description": "Any text of your own: the same request under the same key, within a day, acts once and is"
+            " answered the same. Only successes are kept; what was refused may be asked again.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        }
+    )
+    for status, response in errors(409, 422).items():
+        operation["responses"].setdefault(str(status), response)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _rewrite_operation(operation: Json, schemas: Json) -> None:

@@ -55,6 +55,8 @@ class AlgoDesk:
     def _check(self, account: Account, instrument: Instrument, ticket: AlgoTicket) -> None:
         """Refuse what cannot wait here; the market is looked at last, as the matching engine would."""
         kept = self._state.conditionals
+        if account.is_hedged:
+            raise ApiError(-4061, "Order's position side does not match user's setting.")
         check_futures_status(self._state, instrument, reduces=ticket.reduce_only)
         check_futures_trigger(instrument, ticket.trigger_price)
         if not ticket.close_position:

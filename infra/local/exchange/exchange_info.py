@@ -5,27 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.decimals import ZERO, decimals_of, fixed, plain
+from infra.local.exchange.statuses import TRADING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from infra.local.exchange.instruments import Instrument
+
+    StatusOf = Callable[[Instrument], str]
 
 Json = dict[str, Any]
 _ONBOARDED_MS = 1_569_398_400_000
 _DELIVERY_MS = 4_133_404_800_000  # 2100-12-25, which Binance writes for a perpetual contract
 
 
-def spot_info(instruments: Iterable[Instrument]) -> Json:
+def _trading(one: Instrument) -> str:
+    """Return the status of a symbol of which nothing else is known."""
+    del one
+    return TRADING
+
+
+def spot_info(instruments: Iterable[Instrument], status_of: StatusOf = _trading) -> Json:
     """Return the body of /api/v3/exchangeInfo but for time and limits."""
     return {
         "timezone": "UTC",
         "exchangeFilters": [],
-        "symbols": [_spot_symbol(one) for one in instruments],
+        "symbols": [_spot_symbol(one) | {"status": status_of(one)} for one in instruments],
     }
 
 
-def futures_info(instruments: Iterable[Instrument]) -> Json:
+def futures_info(instruments: Iterable[Instrument], status_of: StatusOf = _trading) -> Json:
     """Return the body of /fapi/v1/exchangeInfo but for time and limits."""
     listed = list(instruments)
     return {
@@ -36,7 +45,7 @@ def futures_info(instruments: Iterable[Instrument]) -> Json:
             {"asset": quote, "marginAvailable": True, "autoAssetExchange": "0"}
             for quote in sorted({one.quote for one in listed})
         ],
-        "symbols": [_futures_symbol(one) for one in listed],
+        "symbols": [_futures_symbol(one) | {"status": status_of(one)} for one in listed],
     }
 
 

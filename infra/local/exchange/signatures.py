@@ -1,13 +1,12 @@
-"""Who sent a request: API key, HMAC-SHA256 over the bytes as sent, and a timestamp inside its window of wire time."""
+"""Who sent a request: API key, signature over the bytes as sent, and a timestamp inside its window of wire time."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from infra.local.exchange.errors import ApiError, key_rejected, mandatory
+from infra.local.exchange.keys import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +38,7 @@ def check_signature(account: Account, query: str, body: str, parameters: Paramet
     """Hold the signature against query string and body, joined without a separator as Binance documents."""
     signature = parameters.text("signature")
     signed = without_signature(query) + without_signature(body)
-    expected = hmac.new(account.secret_key.encode(), signed.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
+    if not is_signed(account, signed.encode(), signature):
         raise ApiError(-1022, "Signature for this request is not valid.")
 
 

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
+    from tradebot.aws.invoker import Invoker
+    from tradebot.aws.schedule import TickSchedule
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
+    from tradebot.services.act_once import ActOnce
     from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
+    from tradebot.services.close_positions import ClosePositions
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
@@ -32,10 +36,12 @@ if TYPE_CHECKING:
     from tradebot.services.end_sessions import EndAllSessions, LogOut
     from tradebot.services.exchange_lines import ExchangeLines
     from tradebot.services.get_user import GetUser
+    from tradebot.services.kill_switches import KillSwitches
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
@@ -45,8 +51,9 @@ if TYPE_CHECKING:
     from tradebot.services.send_mail import SendMail
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
+    from tradebot.services.switch_platform import SwitchPlatform
     from tradebot.services.update_bot import UpdateBot
-    from tradebot.services.user_sessions import OpenSession
+    from tradebot.services.user_sessions import OpenSession, UserSessions
     from tradebot.services.verify_address import VerifyAddress
 
 
@@ -129,6 +136,7 @@ class ApiUseCases:
     tokens: TokenAuthority
     check_health: CheckHealth
     allowed_origins: frozenset[str]
+    act_once: ActOnce
     register_user: RegisterUser
     verify_address: VerifyAddress
     log_in: LogIn
@@ -152,10 +160,13 @@ class ApiUseCases:
     create_bot: CreateBot
     clone_bot: CloneBot
     read_bots: ReadBots
+    read_history: ReadHistory
     update_bot: UpdateBot
     delete_bot: DeleteBot
     start_bot: StartBot
     stop_bot: StopBot
+    close_positions: ClosePositions
+    kill_switches: KillSwitches
     report_bot: ReportBot
     warnings_of: Callable[[Record], list[str]]
 
@@ -177,6 +188,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.aws.schedule import EventBridgeTickSchedule
     from tradebot.security.data_keys import KmsDataKeyMaker
     from tradebot.security.passwords import PasswordHasher
+    from tradebot.services.act_once import ActOnce
     from tradebot.services.bot_rules import warnings_of
     from tradebot.services.change_account import ChangeAddress, ChangePassword, ConfirmPassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
@@ -192,6 +204,7 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
     from tradebot.services.read_bots import ReadBots
+    from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
@@ -199,7 +212,6 @@ def api_use_cases() -> ApiUseCases:
     from tradebot.services.request_mail import RequestMail
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
     from tradebot.services.start_bot import StartBot
-    from tradebot.services.stop_bot import StopBot
     from tradebot.services.throttle import Throttle
     from tradebot.services.update_bot import UpdateBot
     from tradebot.services.user_sessions import UserSessions
@@ -214,11 +226,15 @@ def api_use_cases() -> ApiUseCases:
     confirm_password = ConfirmPassword(sessions, throttle, passwords)
     request_mail = RequestMail(LambdaInvoker(lambda_client, settings.maintenance_function))
     data_keys = KmsDataKeyMaker(kms_client, settings.credentials_key_id)
-    request_key_check = RequestKeyCheck(LambdaInvoker(lambda_client, settings.bot_runner_function))
+    bot_runner = LambdaInvoker(lambda_client, settings.bot_runner_function)
+    schedule = EventBridgeTickSchedule(events_client, settings.tick_rule)
+    request_key_check = RequestKeyCheck(bot_runner)
+    stop_bot, close_positions, kill_switches = _stopping(sessions, bot_runner, schedule)
     return ApiUseCases(
         tokens=tokens,
         check_health=CheckHealth(session),
         allowed_origins=settings.allowed_origins,
+        act_once=ActOnce(sessions),
         register_user=RegisterUser(session, throttle, passwords, request_mail),
         verify_address=VerifyAddress(session, throttle, request_mail),
         log_in=LogIn(session, throttle, passwords, tokens),
@@ -242,12 +258,32 @@ def api_use_cases() -> ApiUseCases:
         create_bot=CreateBot(sessions),
         clone_bot=CloneBot(sessions),
         read_bots=ReadBots(sessions),
+        read_history=ReadHistory(sessions),
         update_bot=UpdateBot(sessions),
-        delete_bot=DeleteBot(sessions),
-        start_bot=StartBot(sessions, EventBridgeTickSchedule(events_client, settings.tick_rule), request_key_check),
-        stop_bot=StopBot(sessions),
+        delete_bot=DeleteBot(sessions, stop_bot),
+        start_bot=StartBot(sessions, schedule, request_key_check),
+        stop_bot=stop_bot,
+        close_positions=close_positions,
+        kill_switches=kill_switches,
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
+    )
+
+
+def _stopping(
+    sessions: UserSessions, bot_runner: Invoker, schedule: TickSchedule
+) -> tuple[StopBot, ClosePositions, KillSwitches]:
+    from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.kill_switches import KillSwitches
+    from tradebot.services.request_closing import RequestClosing
+    from tradebot.services.stop_bot import StopBot
+
+    request_closing = RequestClosing(bot_runner, schedule)
+    stop_bot = StopBot(sessions, request_closing)
+    return (
+        stop_bot,
+        ClosePositions(sessions, stop_bot, request_closing),
+        KillSwitches(sessions, stop_bot, request_closing),
     )
 
 
@@ -271,14 +307,25 @@ def dispatch_due_bots() -> DispatchDueBots:
 
 @cache
 def exchange_lines() -> ExchangeLines:
-    """Return the process's lines to the exchange (BINANCE_*_URL, CREDENTIALS_KEY_ID). ccxt is loaded by the first."""
-    from tradebot.exchange.ccxt_client import make_client, make_key_checker
+    """Return the process's lines to the exchange (BINANCE_*_URL, EXCHANGE_EGRESS, CREDENTIALS_KEY_ID).
+
+    ccxt is loaded by the first.
+    """
+    from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
     from tradebot.security.data_keys import CachedDataKeyOpener, KmsDataKeyOpener
     from tradebot.services.exchange_lines import ExchangeLines
 
     settings = load_settings()
     data_keys = CachedDataKeyOpener(KmsDataKeyOpener(kms_client, settings.credentials_key_id))
-    return ExchangeLines(open_session(), data_keys, make_client, make_key_checker, settings.binance_url)
+    return ExchangeLines(
+        open_session(),
+        data_keys,
+        make_client,
+        make_key_checker,
+        make_wallet,
+        settings.binance_url,
+        egress=settings.exchange_egress,
+    )
 
 
 @cache
@@ -329,6 +376,14 @@ def run_maintenance() -> RunMaintenance:
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
         send_mail(),
     )
+
+
+@cache
+def switch_platform() -> SwitchPlatform:
+    """Return what sets the kill switch for everything (DATABASE_*)."""
+    from tradebot.services.switch_platform import SwitchPlatform
+
+    return SwitchPlatform(open_session())
 
 
 # --- Backtests ---

@@ -15,6 +15,7 @@ TradeBotError
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
     ├── ExchangeUnavailableError 503  no answer or an unreadable one: for an order this means UNKNOWN, never failed
     ├── ExchangeThrottledError   503  429 or 418: nothing is sent before `retry_after_seconds` have passed
+    │   └── ExchangeBudgetError  503  held back by us: the minute's request weight is used up, or kept for exits
     ├── ExchangeClockError       503  -1021: not executed; measure the offset again, one new attempt
     ├── ExchangeAuthenticationError 422  the key is refused (-2014, -2015): the bots pause, the user is told
     ├── OrderExistsError         409  a duplicate client order id: the order EXISTS, query it
@@ -181,6 +182,12 @@ class ExchangeThrottledError(ExchangeError):
     def __init__(self, message: str, *, retry_after_seconds: float, exchange_code: int | None = None) -> None:
         super().__init__(message, exchange_code=exchange_code)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ExchangeBudgetError(ExchangeThrottledError):
+    """Held back by us: a minute's request weight is used up, or what is left of it is kept for exits and stops."""
+
+    code = "exchange-budget"
 
 
 class ExchangeClockError(ExchangeError):

@@ -66,6 +66,11 @@ class Settings:
         return self._required(f"BINANCE_{environment.upper()}_{market.upper()}_URL").rstrip("/")
 
     @property
+    def exchange_egress(self) -> str:
+        """Name of the address that this function's requests leave from: all functions behind one share its limits."""
+        return self.environment.get("EXCHANGE_EGRESS") or "default"
+
+    @property
     def credentials_key_id(self) -> str:
         """Id or ARN of the KMS key that wraps the data keys of exchange credentials."""
         return self._required("CREDENTIALS_KEY_ID")

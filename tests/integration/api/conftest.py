@@ -135,6 +135,9 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
 
 def _forget() -> None:
     load_settings.cache_clear()
+    # Another function's tests in this process have made them without this one's namespace.
+    metrics().clear_metrics()
+    metrics.cache_clear()
     for made_once in (
         bootstrap.kms_client,
         bootstrap.secrets_client,

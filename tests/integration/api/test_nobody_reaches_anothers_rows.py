@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from mangum import Mangum
+from sqlalchemy import event, true
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement
 
 from tests.integration.api.conftest import bot_body, key_body
 from tradebot import bootstrap
@@ -19,6 +22,8 @@ from tradebot_api.app import TEXT_MIME_TYPES, create_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
 
     from tests.fixtures.database import TestDatabase
     from tests.integration.api.conftest import Backstage
@@ -76,10 +81,21 @@ ROUTES: dict[str, Route | None] = {
     "getBotState": Route("bot"),
     "listTrades": Route("bot", query="bot_config_id"),
     "getBotReport": Route("bot"),
+    "listBotOrders": Route("bot"),
+    "listBotTransfers": Route("bot"),
+    "listBotFindings": Route("bot"),
+    "setBotKillSwitch": Route("bot", body={"reason": "mine now", "position": "close"}),
+    "clearBotKillSwitch": Route("bot"),
+    "emergencyCloseBot": Route("bot"),
+    "getUserKillSwitch": None,
+    "setUserKillSwitch": None,
+    "clearUserKillSwitch": None,
+    "emergencyCloseAllBots": None,
 }
+DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS: dict[str, tuple[str, str]] = {
     operation["operationId"]: (method.upper(), path)
-    for path, operations in create_app().openapi()["paths"].items()
+    for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 }
 WITH_ID = [name for name, route in ROUTES.items() if route is not None]
@@ -91,6 +107,35 @@ def test_every_operation_has_an_entry() -> None:
 
 def test_every_path_with_an_id_has_a_route() -> None:
     assert {name for name, (_, path) in OPERATIONS.items() if "{" in path} <= set(WITH_ID)
+
+
+def ids_of(name: str) -> set[str]:
+    """Return every place of an operation that takes an id: of the path, the query, the body."""
+    operation = DOCUMENT["paths"][OPERATIONS[name][1]][OPERATIONS[name][0].lower()]
+    found = {
+        f"{parameter['in']} {parameter['name']}"
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "id" or parameter["name"].endswith("_id")
+    }
+    if "requestBody" in operation:
+        (content,) = operation["requestBody"]["content"].values()
+        properties = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]["properties"]
+        found |= {f"body {field}" for field in properties if field == "id" or field.endswith("_id")}
+    return found
+
+
+#: Places that take an id beside the one of ROUTES, each with a test of its own below.
+BESIDE = {"updateBotConfig": {"body api_key_id"}}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_place_that_takes_an_id_has_an_entry(name: str) -> None:
+    route = ROUTES[name]
+    entered = set()
+    if route is not None:
+        place = f"query {route.query}" if route.query else f"body {route.body_field}" if route.body_field else "path id"
+        entered = {place}
+    assert ids_of(name) - BESIDE.get(name, set()) == entered
 
 
 @pytest.fixture
@@ -189,6 +234,75 @@ def test_the_queries_name_the_user_themselves(
     before = rows_of(backstage, bob)
     assert ask(past_row_level_security, name, bobs[route.kind]).problem["status"] == route.status
     assert rows_of(backstage, bob) == before
+
+
+class Unfiltered:
+    """Takes every condition on the user out of what an engine is about to send."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.count = 0
+        event.listen(engine, "before_execute", self._strip, retval=True)
+
+    def _strip(self, _connection: object, statement: Any, many: Any, one: Any, _options: object) -> Any:
+        if isinstance(statement, ClauseElement):
+            statement = visitors.replacement_traverse(statement, {}, self._without_user)
+        return statement, many, one
+
+    def _without_user(self, element: Any, **_: object) -> Any:
+        if not isinstance(element, BinaryExpression) or element.operator is not operators.eq:
+            return None
+        column = getattr(element.left, "name", None)
+        table = getattr(getattr(element.left, "table", None), "name", None)
+        is_user = column == "user_id" or (column, table) == ("id", "users")
+        if not is_user or not isinstance(element.right, BindParameter):
+            return None
+        self.count += 1
+        return true()
+
+
+@pytest.fixture
+def unfiltered(
+    api_database: TestDatabase, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], tuple[Client, Unfiltered]]]:
+    """Alice, as a role of the database, with queries that name no user."""
+    engines = []
+
+    def make(role: str) -> tuple[Client, Unfiltered]:
+        settings = Settings({"DATABASE_URL": api_database.superuser_url}) if role == "superuser" else None
+        engine = make_engine(settings or api_database.settings(role))
+        engines.append(engine)
+        monkeypatch.setattr(bootstrap, "open_session", lambda: partial(translated_session, engine))
+        app = create_app(bootstrap.api_use_cases.__wrapped__())
+        client = dataclasses.replace(alice, handler=Mangum(app, lifespan="off", text_mime_types=TEXT_MIME_TYPES))
+        return client, Unfiltered(engine)
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+def test_row_level_security_holds_by_itself_where_no_query_names_the_user(
+    unfiltered: Callable[[str], tuple[Client, Unfiltered]], bob: Client, bobs: dict[str, int], backstage: Backstage
+) -> None:
+    client, stripped = unfiltered("app_api")
+    before = rows_of(backstage, bob)
+    for name in WITH_ID:
+        route = ROUTES[name]
+        assert route is not None
+        count = stripped.count
+        assert ask(client, name, bobs[route.kind]).problem["status"] == route.status, name
+        assert stripped.count > count, f"{name} sent no condition on the user that could be taken out"
+    for path in LISTS:
+        assert client.get(path).json == {"items": [], "next_cursor": None}, path
+    assert rows_of(backstage, bob) == before
+
+
+def test_without_either_everything_is_open_so_that_the_test_above_means_something(
+    unfiltered: Callable[[str], tuple[Client, Unfiltered]], bob: Client, bobs: dict[str, int]
+) -> None:
+    client, _ = unfiltered("superuser")
+    assert client.get(f"/v1/bot-configs/{bobs['bot']}").json["id"] == bobs["bot"]
+    assert client.get("/v1/bot-configs").json["items"] != []
 
 
 LISTS = ["/v1/audit-events", "/v1/api-keys", "/v1/bot-configs", "/v1/bot-states", "/v1/trades"]

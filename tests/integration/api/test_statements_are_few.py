@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from tests.integration.api.conftest import bot_body, key_body
+from tests.integration.api.conftest import PASSWORD, bot_body, key_body
 from tradebot import bootstrap
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def statements(handler: object) -> Iterator[list[str]]:
     ("request_line", "most"),
     [
         ("GET /v1/users/me", 2),
+        ("GET /v1/audit-events", 2),
         ("GET /v1/api-keys", 2),
         ("GET /v1/api-keys/{key}", 2),
         ("GET /v1/bot-configs", 2),
@@ -43,7 +44,7 @@ def statements(handler: object) -> Iterator[list[str]]:
         ("GET /v1/trades", 2),
         ("GET /v1/bot-reports/{bot}", 6),
         ("POST /v1/bot-runner/{bot}/stop", 3),
-        ("POST /v1/bot-runner/{bot}/start", 7),
+        ("POST /v1/bot-runner/{bot}/start", 8),
         ("DELETE /v1/bot-configs/{bot}", 6),
     ],
 )
@@ -81,3 +82,29 @@ def test_no_statement_reads_a_ciphertext_back(alice: Client, statements: list[st
     assert read
     assert returned
     assert not [text for text in read + returned if "encrypted" in text]
+
+
+def test_a_session_costs_few_statements(alice: Client, statements: list[str]) -> None:
+    def cost(path: str, body: object) -> tuple[int, dict[str, str]]:
+        statements.clear()
+        answer = alice.post(path, body)
+        return len(statements), answer.json if answer.status == 200 else {}
+
+    login = {"email": alice.user["email"], "password": PASSWORD}
+    cost("/v1/auth/login", login)  # raises the outdated hash
+    # Two counts of tries, the account; the session and its event.
+    spent, session = cost("/v1/auth/login", login)
+    assert spent == 5, statements
+    # Whose it is; used, still active, the next one.
+    spent, session = cost("/v1/auth/refresh", {"refresh_token": session["refresh_token"]})
+    assert spent == 4, statements
+    assert cost("/v1/auth/logout", {"refresh_token": session["refresh_token"]})[0] == 5, statements
+
+
+def test_an_idempotency_key_costs_three_statements_more(alice: Client, statements: list[str]) -> None:
+    statements.clear()
+    alice.post("/v1/bot-configs", bot_body())
+    without = len(statements)
+    statements.clear()
+    alice.request("POST", "/v1/bot-configs", bot_body(), headers={"idempotency-key": "k"})
+    assert len(statements) == without + 3, statements

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, select, text
 
 from infra.local.exchange_process import ExchangeProcess
 from infra.local.state import Market
-from tradebot.exchange.ccxt_client import make_client, make_key_checker
+from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
 from tradebot.models import ApiKey, BotConfig, BotState, Fill, KeyEnvironment, Order, Trade, User
 from tradebot.observability import metrics
 from tradebot.repositories.session import session_scope
@@ -120,7 +120,7 @@ class World:
 
     def new_lines(self, kind: type[ExchangeLines] = ExchangeLines) -> ExchangeLines:
         session = partial(session_scope, self.engine)
-        return kind(session, self.keys, make_client, make_key_checker, lambda *_: self.exchange.url)
+        return kind(session, self.keys, make_client, make_key_checker, make_wallet, lambda *_: self.exchange.url)
 
     def go_faulty(self, wrap: Callable[[Account], object]) -> None:
         """Replace the process's memory by one whose accounts misbehave."""

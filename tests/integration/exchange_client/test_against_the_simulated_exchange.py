@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,7 @@ from infra.local.exchange_process import ExchangeProcess
 from infra.local.state import Market
 from tradebot.domain.order import OrderRequest, OrderStatus, OrderType, Side
 from tradebot.errors import ExchangeAuthenticationError, OrderAbsentError, OrderRejectedError
+from tradebot.exchange import weights
 from tradebot.exchange.ccxt_client import make_client, make_key_checker
 from tradebot.exchange.transport import Venue
 
@@ -25,6 +29,28 @@ if TYPE_CHECKING:
 
 BOTH_MARKETS = pytest.mark.parametrize("market", ["spot", "futures"])
 START = datetime(2025, 1, 5, tzinfo=UTC)
+
+
+class Scales:
+    """A gate that lets everything pass and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.admitted: list[int] = []
+        self.told: list[int] = []
+        self.stated: list[int] = []
+
+    def admit(self, weight: int) -> None:
+        self.admitted.append(weight)
+
+    def tell(self, used_weight: int, answered_at: datetime) -> None:
+        assert abs(answered_at - datetime.now(UTC)) < timedelta(seconds=5)
+        self.told.append(used_weight)
+
+    def block(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    def limit(self, weight_per_minute: int) -> None:
+        self.stated.append(weight_per_minute)
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +83,36 @@ def test_candles_come_whole_and_in_order_over_several_pages(exchange: ExchangePr
 
 
 @BOTH_MARKETS
-def test_filters_are_read_once_for_all_clients_of_a_venue(exchange: ExchangeProcess, market: str) -> None:
+def test_the_list_of_symbols_comes_in_one_request(exchange: ExchangeProcess, market: str) -> None:
     client = client_of(exchange, market)
-    rules = client.symbol_rules("BTCUSDT")
+    (listed,) = [one for one in client.listing() if one.rules.symbol == "BTCUSDT"]
+    assert listed.trades
+    rules = listed.rules
     assert (rules.base_asset, rules.quote_asset) == ("BTC", "USDT")
     assert rules.tick_size > 0
     assert rules.step_size > 0
-    make_client(client._transport.venue, "live", market).symbol_rules("BTCUSDT")
     assert client._transport.venue.request_count == 1
+
+
+@BOTH_MARKETS
+def test_every_request_weighs_what_the_exchange_counts(exchange: ExchangeProcess, market: str) -> None:
+    gate = Scales()
+    client = make_client(Venue(exchange.url, gate), "live", market)
+    client.listing()
+    client.candles("BTCUSDT", "1m", START - timedelta(minutes=5), START)
+    client.price("BTCUSDT")
+    client.synchronise_clock()
+    assert gate.stated
+    assert len(gate.told) == len(gate.admitted) == 4
+    assert [later - earlier for earlier, later in pairwise(gate.told)] == gate.admitted[1:]
+
+
+def test_the_weight_of_every_endpoint_that_is_called_is_known() -> None:
+    folder = Path(weights.__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("binance*.py"))
+    called = set(re.findall(r'"((?:public|private|fapi(?:Public|Private)|sapi)(?:V\d)?(?:Get|Post|Delete)\w+)"', text))
+    assert len(called) > 20
+    assert {name for name in called if not weights.is_listed(name)} == set()
 
 
 @BOTH_MARKETS

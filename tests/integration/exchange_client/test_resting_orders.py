@@ -27,6 +27,7 @@ from tradebot.exchange.venue_records import StopStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tradebot.domain.symbol import SymbolRules
     from tradebot.exchange.binance_futures import BinanceFuturesClient
     from tradebot.exchange.binance_spot import BinanceSpotClient
 
@@ -51,8 +52,16 @@ def client_of(exchange: ExchangeProcess, market: str) -> Client:
     exchange.open_account(name, "secret", {"spot": {"USDT": "10000"}, "futures": {"USDT": "10000"}})
     client = make_client(Venue(exchange.url), "live", market, api_key=name, secret_key="secret")
     client.synchronise_clock()
-    client.symbol_rules("BTCUSDT")
+    rules_of(client)
     return client
+
+
+def rules_of(client: Client) -> SymbolRules:
+    """Return the filters, read once and known to the venue from then on, as a tick's market does it."""
+    kept = client._transport.venue.symbol_rules
+    if "BTCUSDT" not in kept:
+        kept.update({one.rules.symbol: (0.0, one.rules) for one in client.listing()})
+    return kept["BTCUSDT"][1]
 
 
 def enter(client: Client, name: str = "entry") -> None:
@@ -62,12 +71,12 @@ def enter(client: Client, name: str = "entry") -> None:
 
 def level(client: Client, factor: str) -> Decimal:
     """Return a price on the grid, near the market's times `factor`."""
-    rules = client.symbol_rules("BTCUSDT")
+    rules = rules_of(client)
     return rules.price_of(rules.ticks_below(client.price("BTCUSDT") * Decimal(factor)))
 
 
 def pair(client: Client, stop: str, profit: str, name: str = "1") -> OcoRequest:
-    quantity = client.symbol_rules("BTCUSDT").floor_quantity(QUANTITY * Decimal("0.999"))
+    quantity = rules_of(client).floor_quantity(QUANTITY * Decimal("0.999"))
     return OcoRequest(
         "BTCUSDT",
         Side.SELL,

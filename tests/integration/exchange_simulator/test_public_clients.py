@@ -95,7 +95,7 @@ def test_ccxt_rests_and_cancels_on_spot(spot: ccxt.binance) -> None:
 
 
 def test_ccxt_raises_its_own_errors_for_refusals(spot: ccxt.binance) -> None:
-    with pytest.raises(ccxt.InsufficientFunds):
+    with pytest.raises(ccxt.ExchangeError, match="insufficient balance"):
         spot.create_order(SPOT, "market", "buy", 10)
     with pytest.raises(ccxt.OrderNotFound):
         spot.fetch_order(None, SPOT, {"origClientOrderId": "never"})
@@ -223,3 +223,72 @@ def test_several_accounts_trade_at_once_over_kept_connections(start_simulator: C
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(trade, clients)) == [0.0999] * 4
     assert simulator.control("GET", "/stats")["requests"]["POST /api/v3/order"] == 40
+
+
+def test_ccxt_places_shows_and_cancels_a_stop_on_futures(frozen: Simulator) -> None:
+    account = frozen.account(futures={"USDT": "10000"})
+    client = ccxt_of(account, fetchMarkets={"types": ["linear"]}, defaultType="swap")
+    client.create_order(SWAP, "market", "buy", 0.1)
+    parameters = {"stopLossPrice": 50000, "reduceOnly": True, "clientOrderId": "mine"}
+    placed = client.create_order(SWAP, "market", "sell", 0.1, None, parameters)
+    assert (placed["clientOrderId"], placed["status"], placed["triggerPrice"]) == ("mine", "open", 50000.0)
+    assert client.fetch_open_orders(SWAP) == []
+    (shown,) = client.fetch_open_orders(SWAP, params={"trigger": True})
+    assert (shown["id"], shown["info"]["orderType"], shown["reduceOnly"]) == (placed["id"], "STOP_MARKET", True)
+    with pytest.raises(ccxt.ExchangeError, match="-2021"):
+        client.create_order(SWAP, "market", "sell", 0.1, None, {"stopLossPrice": 50400, "reduceOnly": True})
+    client.cancel_order(placed["id"], SWAP, {"trigger": True})
+    assert client.fetch_order(placed["id"], SWAP, {"trigger": True})["status"] == "canceled"
+    with pytest.raises(ccxt.OrderNotFound):
+        client.cancel_order(placed["id"], SWAP, {"trigger": True})
+
+
+def test_ccxt_reads_a_triggered_stop_and_funding(start_simulator: Callable[..., Simulator]) -> None:
+    simulator = start_simulator("--start", "2025-01-02T07:58:00Z")
+    client = ccxt_of(
+        simulator.account(futures={"USDT": "100000"}), fetchMarkets={"types": ["linear"]}, defaultType="swap"
+    )
+    client.create_order(SWAP, "market", "buy", 0.1)
+    price = client.fetch_ticker(SWAP)["last"]
+    near = client.price_to_precision(SWAP, price - 0.2)
+    placed = client.create_order(SWAP, "market", "sell", 0.05, None, {"stopLossPrice": near, "reduceOnly": True})
+    simulator.advance("2025-01-02T12:00:00Z")
+    shown = client.fetch_order(placed["id"], SWAP, {"trigger": True})
+    assert shown["status"] == "closed"
+    became = client.fetch_order(shown["info"]["actualOrderId"], SWAP)
+    assert (became["status"], became["filled"], became["side"]) == ("closed", 0.05, "sell")
+    (paid,) = client.fetch_funding_history(SWAP)
+    assert (paid["code"], paid["timestamp"]) == ("USDT", 1_735_804_800_000)
+    rates = client.fetch_funding_rate_history(SWAP)
+    assert (rates[-1]["fundingRate"], rates[-1]["timestamp"]) == (0.0001, 1_735_804_800_000)
+    assert client.fetch_funding_rate(SWAP)["fundingTimestamp"] == 1_735_833_600_000
+    assert client.fetch_leverage_tiers([SWAP])[SWAP][0]["maintenanceMarginRate"] == 0.004
+
+
+def test_ccxt_places_an_order_list_and_sees_its_legs(frozen: Simulator) -> None:
+    account = frozen.account(spot={"BTC": "1"})
+    client = ccxt_of(account, fetchMarkets={"types": ["spot"]}, defaultType="spot")
+    client.load_markets()
+    sale = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "listClientOrderId": "list"}
+    sale |= {"aboveType": "LIMIT_MAKER", "abovePrice": "51000", "aboveClientOrderId": "profit"}
+    sale |= {"belowType": "STOP_LOSS", "belowStopPrice": "50000", "belowClientOrderId": "stop"}
+    client.private_post_orderlist_oco(sale)
+    stop, profit = client.fetch_open_orders(SPOT)
+    assert (stop["info"]["type"], stop["triggerPrice"], stop["clientOrderId"]) == ("STOP_LOSS", 50000.0, "stop")
+    assert (profit["type"], profit["price"], profit["postOnly"]) == ("limit", 51000.0, True)
+    assert client.private_get_orderlist({"origClientOrderId": "list"})["listOrderStatus"] == "EXECUTING"
+    client.private_delete_orderlist({"symbol": "BTCUSDT", "listClientOrderId": "list"})
+    assert client.fetch_open_orders(SPOT) == []
+    with pytest.raises(ccxt.OrderImmediatelyFillable):
+        client.create_order(SPOT, "market", "sell", 0.01, None, {"stopLossPrice": 50400})
+
+
+def test_ccxt_transfers_to_futures(frozen: Simulator) -> None:
+    account = frozen.account(spot={"USDT": "100"})
+    frozen.control("PUT", f"/accounts/{account.api_key}", {"permissions": {"permitsUniversalTransfer": True}})
+    client = ccxt_of(account, fetchMarkets={"types": ["spot"]}, defaultType="spot")
+    made = client.transfer("USDT", 40, "spot", "linear")
+    (shown,) = client.fetch_transfers("USDT", params={"fromAccount": "spot", "toAccount": "linear"})
+    assert (shown["id"], shown["amount"], shown["status"]) == (made["id"], 40.0, "ok")
+    with pytest.raises(ccxt.ExchangeError, match="insufficient balance"):
+        client.transfer("USDT", 61, "spot", "linear")

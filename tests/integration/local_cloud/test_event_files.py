@@ -43,6 +43,37 @@ class CheckKey(BaseModel):
     check_key: KeyToCheck
 
 
+class BotToClose(BaseModel):
+    """Whose position the API wants closed."""
+
+    model_config = ConfigDict(extra="forbid")
+    bot_config_id: PositiveInt
+    user_id: PositiveInt
+
+
+class ClosePosition(BaseModel):
+    """What the API sends."""
+
+    model_config = ConfigDict(extra="forbid")
+    close_position: BotToClose
+
+
+class Switch(BaseModel):
+    """What an operator says."""
+
+    model_config = ConfigDict(extra="forbid")
+    on: bool
+    by: str
+    reason: str
+
+
+class KillSwitch(BaseModel):
+    """What an operator sends."""
+
+    model_config = ConfigDict(extra="forbid")
+    kill_switch: Switch
+
+
 class Migrate(BaseModel):
     """What a deployment sends."""
 
@@ -56,6 +87,8 @@ SOURCES: dict[str, type[BaseModel]] = {
     "maintenance": EventBridgeModel,
     "bot_runner/due_bot": DueBot,
     "bot_runner/check_key": CheckKey,
+    "bot_runner/close_position": ClosePosition,
+    "maintenance/kill_switch": KillSwitch,
     "migrate": Migrate,
 }
 
@@ -83,7 +116,7 @@ def test_every_function_of_the_template_has_an_event_and_every_event_a_function(
 
 @pytest.mark.parametrize("function", ["dispatcher", "maintenance"])
 def test_the_scheduled_events_are_those_that_the_local_rules_send(function: str) -> None:
-    (path,) = (EVENTS / function).glob("*.json")
-    event = json.loads(path.read_text())
+    events = [json.loads(path.read_text()) for path in (EVENTS / function).glob("*.json")]
+    (event,) = [event for event in events if "detail-type" in event]
     at = datetime.fromisoformat(event["time"]).astimezone(UTC)
     assert {**scheduled_event(event["resources"][0], event["region"], at), "id": event["id"]} == event

@@ -9,7 +9,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.fixtures.database import connected
-from tests.fixtures.rows import Owner, table, valid_row
+from tests.fixtures.rows import SHARED_TABLES, Owner, table, valid_row
 from tradebot.models import Base
 from tradebot.repositories.session import make_engine, session_scope, sqlstate
 from tradebot.settings import Settings
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
     EngineAs = Callable[[str | None], Engine]
 
-#: Tables without a user: what is in them is nobody's, and the roles that need them see all of it.
-NOBODYS = ("throttles",)
-TABLES = tuple(name for name in Base.metadata.tables if name not in NOBODYS)
+TABLES = tuple(name for name in Base.metadata.tables if name not in SHARED_TABLES)
 #: What a role may do to a table: S(elect) I(nsert) U(pdate) D(elete); in brackets the columns, where not all.
 GRANTED = {
     "app_api": {
@@ -37,6 +35,10 @@ GRANTED = {
         "fills": "S",
         "trades": "S",
         "backtests": "SIUD",
+        "platform_switches": "S",
+        "transfers": "S",
+        "markets": "S(listed_at venue)",
+        "market_symbols": "S(status symbol venue)",
         "funding": "S",
         "findings": "S",
         "refresh_tokens": "SI U(revoked_at used_at)",
@@ -46,7 +48,9 @@ GRANTED = {
         "outbox": "I",
     },
     "app_worker": {
-        "users": "S(id is_active)",
+        "users": "S(id is_active kill_switch_at kill_switch_reason) U(updated_at)",
+        "platform_switches": "S U(id)",
+        "transfers": "SIU",
         "api_keys": "S U(check_error check_warning checked_at is_valid updated_at)",
         "bot_configs": "S U(is_active updated_at)",
         "bot_states": "SU",
@@ -54,6 +58,11 @@ GRANTED = {
         "fills": "SI",
         "trades": "SIU",
         "backtests": "SU",
+        "exchange_limits": "SIU",
+        "markets": "SIU",
+        "market_symbols": "SIUD",
+        "candle_series": "SIU",
+        "candles": "SI",
         "funding": "SI",
         "findings": "SIU",
         "audit_events": "I",
@@ -66,6 +75,9 @@ GRANTED = {
     "app_maintenance": {
         "api_keys": "S(checked_at id is_valid user_id)",
         "bot_states": "S(id next_run_at user_id)",
+        "platform_switches": "S U(kill_switch_at kill_switch_by kill_switch_reason)",
+        "candle_series": "SD U(covered_from)",
+        "candles": "D S(open_at series_id)",
         "users": "D S(created_at email id new_email verified_at)"
         " U(reset_token reset_token_expires updated_at verification_token verification_token_expires)",
         "outbox": "SD U(attempts last_error next_attempt_at sent_at)",
@@ -153,6 +165,11 @@ def test_the_roles_hold_these_grants_and_no_others(tenants: Tenants) -> None:
     assert found == expected
 
 
+def test_every_table_without_a_user_is_known_as_one() -> None:
+    without = {name for name, one in Base.metadata.tables.items() if "user_id" not in one.c and name != "users"}
+    assert without == SHARED_TABLES
+
+
 def test_every_table_has_row_level_security_that_binds_its_owner_too(tenants: Tenants) -> None:
     with connected(tenants.database.superuser_url) as connection:
         rows = connection.run(
@@ -201,8 +218,13 @@ class TestWhatAUsersFunctionsSee:
 
     @pytest.mark.parametrize("command", ["UPDATE", "DELETE"])
     def test_another_users_rows_cannot_be_changed(self, tenants: Tenants, role: str, name: str, command: str) -> None:
-        column = {"api_keys": "is_valid", "bot_configs": "is_active", "refresh_tokens": "used_at"}.get(name, "id")
-        statement = f"UPDATE {name} SET {column} = {column}" if command == "UPDATE" else f"DELETE FROM {name}"
+        change = {
+            "api_keys": "is_valid = is_valid",
+            "bot_configs": "is_active = is_active",
+            "refresh_tokens": "used_at = used_at",
+            "users": "updated_at = now()",
+        }.get(name, "id = id")
+        statement = f"UPDATE {name} SET {change}" if command == "UPDATE" else f"DELETE FROM {name}"
         is_allowed = allowed(role, name, command[0])
         bobs = tenants.bob.ids[name if name != "bot_states" else "bot_configs"]
         for user_id in (tenants.alice.user_id, None):
@@ -253,6 +275,15 @@ def test_a_user_inserts_rows_of_the_users_own(tenants: Tenants, role: str) -> No
             # Without RETURNING: an outbox may be written to by who may not read it.
             session.execute(insert(table(name)).inline().values(valid_row(name, **tenants.alice.parents(name))))
         session.rollback()
+
+
+def test_a_worker_locks_the_switch_for_everything_and_never_sets_it(tenants: Tenants) -> None:
+    with session_scope(tenants.engine("app_worker"), tenants.alice.user_id) as session:
+        assert session.execute(text("SELECT id FROM platform_switches FOR SHARE")).scalars().all() == [1]
+    for statement in ("UPDATE platform_switches SET id = 1", "UPDATE platform_switches SET kill_switch_at = now()"):
+        with pytest.raises(DBAPIError) as refused, session_scope(tenants.engine("app_worker"), None) as session:
+            session.execute(text(statement))
+        assert sqlstate(refused.value) == INSUFFICIENT_PRIVILEGE, statement
 
 
 def test_the_dispatcher_sees_of_all_users_who_is_due_and_nothing_else(tenants: Tenants) -> None:

@@ -125,7 +125,9 @@ def test_amounts_are_strings_in_every_answer() -> None:
             assert described.get("type") != "number", f"{name}.{field}"
 
 
-@pytest.mark.parametrize("name", ["Registration", "Login", "ApiKeyIn", "BotConfigIn", "BotConfigPatch"])
+@pytest.mark.parametrize(
+    "name", ["Registration", "Login", "ApiKeyIn", "BotConfigIn", "BotConfigPatch", "StopIn", "KillSwitchIn"]
+)
 def test_requests_refuse_what_they_do_not_know(name: str) -> None:
     assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
 
@@ -144,7 +146,20 @@ def test_a_patch_can_change_exactly_what_a_new_bot_can_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["KeyEnvironment", "MarketType", "BotStatus", "Side", "PositionSide", "OrderType", "TradeReason"]
+    "name",
+    [
+        "BotStatus",
+        "FindingKind",
+        "KeyEnvironment",
+        "Leg",
+        "MarketType",
+        "OrderStatus",
+        "OrderType",
+        "PositionSide",
+        "Side",
+        "TradeReason",
+        "TransferStatus",
+    ],
 )
 def test_the_apis_words_are_the_tables_words(name: str) -> None:
     assert set(get_args(getattr(words, name))) == {member.value for member in getattr(enums, name)}

@@ -227,3 +227,20 @@ def test_one_step_of_many_minutes_is_many_steps_of_one() -> None:
     assert labs[0].account.to_json() == labs[1].account.to_json()
     assert sold(labs[0]) == sold(labs[1]) == [("49490.1", False, 179)]
     assert left(labs[0]) == left(labs[1]) == [("SELL", "49490.1", False, 179)]
+
+
+@pytest.mark.parametrize(("side", "amount"), [("BUY", "-0.61728395"), ("SELL", "0.61728394")])
+def test_funding_is_rounded_against_the_account(side: str, amount: str) -> None:
+    stamp = MONDAY_MS + 480 * 60_000
+    lab = Lab(CALM, CALM, first_ms=stamp - 60_000)
+    lab.exchange.funding.set_rates("BTCUSDT", {stamp: Decimal("0.000123456789")})  # of 5000: 0.617283945
+    enter(lab, side)
+    lab.minutes(1)
+    assert [row["income"] for row in lab.ok("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")] == [amount]
+
+
+def test_one_who_enters_at_the_stamp_pays_nothing() -> None:
+    lab = Lab(CALM, CALM, first_ms=MONDAY_MS + 480 * 60_000)
+    enter(lab)
+    lab.minutes(1)
+    assert lab.ok("GET", "/fapi/v1/income", incomeType="FUNDING_FEE") == []

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from tradebot_api.deps import Cursor, Limit, PathId, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.bot_configs import BotConfigClone, BotConfigIn, BotConfigOut, BotConfigPage, BotConfigPatch
-from tradebot_api.schemas.words import MarketType
+from tradebot_api.schemas.words import MarketType, PositionChoice
 
 router = APIRouter(prefix="/bot-configs", tags=["bots"])
 
@@ -103,9 +103,20 @@ def update_bot_config(
     responses=errors(401, 404, 409, 422),
     summary="Delete a bot",
 )
-def delete_bot_config(cases: UseCases, token: Token, id: PathId) -> None:  # noqa: A002  the parameter's public name
-    """Delete a stopped bot that holds no position, with its state, orders and trades."""
-    cases.delete_bot(token, id)
+def delete_bot_config(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    position: Annotated[
+        PositionChoice | None,
+        Query(
+            description="Of a bot that holds one. `keep` leaves it to you, with the stop that rests beside it; `close`"
+            " begins to close it and answers 409: delete again when it is closed."
+        ),
+    ] = None,
+) -> None:
+    """Delete a stopped bot with its state, orders and trades. One that holds a position needs the choice."""
+    cases.delete_bot(token, id, position=position)
 
 
 def _shown(cases: UseCases, config: Any) -> dict[str, Any]:

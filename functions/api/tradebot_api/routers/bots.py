@@ -2,18 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
 from tradebot_api.deps import POLLED, Cursor, Limit, PathId, Span, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
+from tradebot_api.routers.stopping import run_out
 from tradebot_api.schemas.bot_states import BotRunOut, BotStateOut, BotStatePage
 from tradebot_api.schemas.fields import MAX_ID
+from tradebot_api.schemas.kill_switches import StopIn
 from tradebot_api.schemas.trades import BotReportOut, TradePage
 from tradebot_api.schemas.words import BotStatus, Side, TradeReason
 
 router = APIRouter(tags=["running bots"])
 
-_POSITION_STAYS = "The bot is stopped; its position stays at the exchange and is no longer watched by it."
+_POSITION_STAYS = (
+    "The bot is stopped; its position stays, with the stop that rests at the exchange. The bot no longer watches it."
+)
 
 
 @router.post(
@@ -32,13 +36,23 @@ def start_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  
     "/bot-runner/{id}/stop",
     operation_id="stopBot",
     response_model=BotRunOut,
-    responses=errors(401, 404, 422),
+    responses=errors(401, 404, with_body=True),
     summary="Stop a bot",
 )
-def stop_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
-    """Let no further tick begin. An open position stays, and `notice` says so."""
-    state = cases.stop_bot(token, id)
-    return {**state._asdict(), "notice": _POSITION_STAYS if state.in_position else None}
+def stop_bot(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    body: Annotated[StopIn, Body(default_factory=StopIn)],
+) -> Any:
+    """Deactivate the bot. Its position stays, with its stop at the exchange, unless the body asks for it to be closed.
+
+    `notice` says what becomes of the position. A bot is `stopping` until nothing of it is in doubt.
+    """
+    state = cases.stop_bot(token, id, closing=body.position == "close")
+    if state.close_requested_at is None and state.in_position:
+        return {**state._asdict(), "notice": _POSITION_STAYS}
+    return run_out(state)
 
 
 @router.get(

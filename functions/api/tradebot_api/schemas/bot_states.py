@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from tradebot_api.schemas.fields import DecimalOut, Id, Instant, Out, Page
+from tradebot_api.schemas.kill_switches import KillSwitchOut
 from tradebot_api.schemas.words import BotStatus, PositionSide
 
 STATE_EXAMPLE: dict[str, Any] = {
@@ -30,6 +31,8 @@ STATE_EXAMPLE: dict[str, Any] = {
     "last_run_at": "2026-11-22T10:05:01Z",
     "last_error_message": None,
     "last_updated_at": "2026-11-22T10:05:01Z",
+    "close_requested_at": None,
+    "kill_switch": None,
 }
 
 
@@ -58,8 +61,10 @@ class BotStateOut(Out):
     next_run_at: Instant | None = Field(description="Market time; 1970-01-01 is at once, null is never.")
     started_at: Instant | None
     last_run_at: Instant | None
-    last_error_message: str | None
+    last_error_message: str | None = Field(description="What the last tick has to say: an error, or why it held back.")
     last_updated_at: Instant
+    close_requested_at: Instant | None = Field(description="Since when its position is being closed.")
+    kill_switch: KillSwitchOut | None = Field(description="The widest kill switch that is on for this bot.")
 
 
 class BotRunOut(BotStateOut):

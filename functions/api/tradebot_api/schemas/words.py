@@ -16,9 +16,18 @@ BotStatus = Literal[
     "stopping",
     "error",
 ]
+#: What becomes of a position: it stays, with its stop at the exchange, or is closed at market.
+PositionChoice = Literal["keep", "close"]
+KillSwitchScope = Literal["everything", "user", "bot"]
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT"]
 OrderType = Literal["MARKET", "LIMIT", "STOP_LOSS", "LIMIT_MAKER", "STOP_MARKET"]
+Leg = Literal["entry", "exit", "stop", "take_profit"]
+OrderStatus = Literal[
+    "SENDING", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "UNKNOWN", "ABSENT"
+]
+FindingKind = Literal["foreign_order", "position_differs", "coins_missing"]
+TransferStatus = Literal["SENDING", "DONE", "REFUSED", "UNKNOWN"]
 TradeReason = Literal[
     "entry_signal",
     "exit_signal",

@@ -62,15 +62,21 @@ def _set_margin_type(call: Call) -> Json:
 
 
 def _position_mode(call: Call) -> Json:
-    del call
-    return {"dualSidePosition": False}
+    return {"dualSidePosition": call.signer.is_hedged}
 
 
 def _set_position_mode(call: Call) -> Json:
     call.parameters.text("dualSidePosition")
-    if call.parameters.boolean("dualSidePosition"):
-        raise ApiError(-1020, "This operation is not supported.")  # this exchange knows one-way positions only
-    raise ApiError(-4059, "No need to change position side.")
+    account, wanted = call.signer, call.parameters.boolean("dualSidePosition")
+    if wanted == account.is_hedged:
+        raise ApiError(-4059, "No need to change position side.")
+    if call.exchange.state.open_orders_of(account.api_key, FUTURES):
+        raise ApiError(-4067, "Position side cannot be changed if there exists open orders.")
+    if any(one.quantity for one in account.positions.values()):
+        raise ApiError(-4068, "Position side cannot be changed if there exists position.")
+    account.is_hedged = wanted  # orders of a hedged account are refused: this exchange trades one-way positions only
+    call.exchange.state.keep_account(account)
+    return {"code": 200, "msg": "success"}
 
 
 def _asset_mode(call: Call) -> Json:
@@ -145,7 +151,7 @@ def _account_config(call: Call) -> Json:
         "canTrade": call.signer.permissions.get("enableFutures", True),
         "canDeposit": True,
         "canWithdraw": True,
-        "dualSidePosition": False,
+        "dualSidePosition": call.signer.is_hedged,
         "updateTime": 0,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,

@@ -52,9 +52,9 @@ def _chosen(call: Call) -> list[Instrument] | None:
 def _exchange_info(call: Call) -> Json:
     stated = {"serverTime": call.wire_ms(), "rateLimits": call.exchange.traffic.rate_limits(call.api)}
     if call.kind is MarketKind.FUTURES:
-        return {**futures_info(call.instruments()), **stated}
+        return {**futures_info(call.instruments(), call.status_of), **stated}
     chosen = _chosen(call)
-    return {**spot_info(call.instruments() if chosen is None else chosen), **stated}
+    return {**spot_info(call.instruments() if chosen is None else chosen, call.status_of), **stated}
 
 
 def _minute_market(call: Call) -> MinuteMarket:

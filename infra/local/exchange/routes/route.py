@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from infra.local.exchange.errors import invalid_symbol
 from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.parameters import Parameters  # noqa: TC001 - part of the dataclass
+from infra.local.exchange.statuses import DELISTED, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,13 +61,18 @@ class Call:
     def named(self, symbol: str) -> Instrument:
         """Return the instrument of `symbol`."""
         instrument = self.exchange.market.instruments[self.kind].get(symbol)
-        if instrument is None:
+        if instrument is None or self.status_of(instrument) == DELISTED:
             raise invalid_symbol()
         return instrument
 
+    def status_of(self, instrument: Instrument) -> str:
+        """Return whether and how a symbol trades."""
+        return status_of(self.exchange.state, instrument.kind, instrument.symbol)
+
     def instruments(self) -> list[Instrument]:
         """Return all instruments of the market that is called."""
-        return list(self.exchange.market.instruments[self.kind].values())
+        listed = self.exchange.market.instruments[self.kind].values()
+        return [one for one in listed if self.status_of(one) != DELISTED]
 
 
 Weight = int | dict[str, int]

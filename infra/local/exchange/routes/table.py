@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, get_args
 
 from infra.local.exchange.answer import Answer, Wire
-from infra.local.exchange.errors import ApiError, ConnectionLostError, ExchangeError, ThrottleError, key_rejected
+from infra.local.exchange.errors import ApiError, ConnectionLostError, ExchangeError, ThrottleError
 from infra.local.exchange.faults import Fault, FaultKind, total_ms
+from infra.local.exchange.keys import check_key
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.parameters import Parameters
 from infra.local.exchange.refusals import timed_out
@@ -51,7 +52,6 @@ _ORDERS = {
 }
 #: How long Binance waits for its matching engine before it answers -1007.
 ENGINE_PATIENCE_MS = 10_000
-_PERMISSION = {"api": "enableSpotAndMarginTrading", "fapi": "enableFutures", "sapi": "enableReading"}
 
 
 def answer(exchange: Exchange, wire: Wire) -> Answer:
@@ -148,9 +148,7 @@ def authenticate(exchange: Exchange, route: Route, wire: Wire, call: Call) -> No
         account = find_account(exchange.state.accounts, wire.api_key)
     check_signature(account, wire.query, wire.body, call.parameters)
     check_window(call.parameters, call.wire_ms())
-    permission = _PERMISSION[wire.path.split("/")[1]]
-    if route.security == "trade" and not account.permissions.get(permission, True):
-        raise key_rejected()
+    check_key(account, wire.path, call.wire_ms(), is_trade=route.security == "trade")
     if (wire.method, wire.path) in _ORDERS:
         with exchange.lock:
             exchange.traffic.refuse_more_orders(call.api, account.api_key)

@@ -41,3 +41,16 @@ class SymbolRules:
     def price_of(self, ticks: int) -> Decimal:
         """Return the price that stands at `ticks`."""
         return times(ticks, self.tick_size)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSymbol:
+    """A symbol on the exchange's list, with its status there (TRADING, BREAK, HALT, ...)."""
+
+    rules: SymbolRules
+    status: str
+
+    @property
+    def trades(self) -> bool:
+        """Tell whether orders are taken now."""
+        return self.status == "TRADING"

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tradebot.domain.candle import Candle
 from tradebot.domain.money import canonical
+from tradebot.domain.order import ExitReason
 from tradebot.engine.backtest import BacktestTrade, simulate, simulate_stops
 from tradebot.engine.backtest_setup import BacktestSetup
 from tradebot.engine.backtest_state import BacktestState
 from tradebot.engine.candles import CandleArray, decimals_of, from_ms, to_ms
-from tradebot.engine.tick import restart_memory
+from tradebot.engine.tick import drop_entry, request_exit, restart_memory
 from tradebot.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -168,6 +169,28 @@ def look_ahead_to_open(
     trades = list(output.trades)
     seen = replace(seen, trades=len(trades))
     return replace(book, trade_count=book.trade_count + len(trades), forming=seen), trades, state.memory
+
+
+def close_book(
+    book: PaperBook, parameters: Parameters, rules: SymbolRules, price: Decimal, at: datetime
+) -> tuple[PaperBook, list[BacktestTrade]]:
+    """Leave the position at the price now, at `at`; what was shown of a candle that is forming has happened.
+
+    The book is for a bot that rests from then on: its next start warms the indicators up afresh.
+    """
+    state = book.state
+    if book.forming is not None:
+        setup, columns = _setup(parameters, rules, [book.forming.candle])
+        state, _ = simulate(setup, columns, state)
+    memory = request_exit(drop_entry(state.memory), ExitReason.MANUAL, at, price)
+    if memory.position is None or memory.last_open_at is None:
+        return replace(book, state=replace(state, memory=memory), forming=None), []
+    # One more candle, of which nothing is known but its open: the exit's price.
+    following = FormingCandle(parameters.timeframe.close_of(memory.last_open_at), price, trades=0)
+    setup, columns = _setup(parameters, rules, [following.candle])
+    state, output = simulate(setup, columns, replace(state, memory=memory))
+    trades = [replace(trade, at_ms=to_ms(at)) for trade in output.trades]
+    return PaperBook(state, book.trade_count + len(trades)), trades
 
 
 def _after(book: PaperBook, state: BacktestState, output: BacktestOutput) -> tuple[PaperBook, list[BacktestTrade]]:

@@ -81,6 +81,18 @@ def size_entry(
     return EntrySize(quantity, ceil_quotient(notional, leverage, FEE_UNIT))
 
 
+def missing_margin(
+    memory: BotMemory, parameters: Parameters, free_quote: Decimal, *, taker_ppm: int | None = None
+) -> Decimal:
+    """Return what an entry of the wanted size lacks on futures, to eight decimals; zero or less where nothing does."""
+    taker = parameters.fees.taker_ppm if taker_ppm is None else taker_ppm
+    # The least balance whose usable part, less the entry's fee, is the wanted margin: `_size_in_quote`, solved for it.
+    dividend = times(ONE_MILLION + parameters.leverage * taker, _wanted_quote(memory, parameters))
+    needed = ceil_quotient(dividend, times(ONE_MILLION, USABLE), FEE_UNIT)
+    with exact():
+        return needed - free_quote
+
+
 def _size_in_quote(memory: BotMemory, parameters: Parameters, usable: Decimal, taker: int) -> tuple[Decimal, int]:
     """Return the lesser of what is wanted and what is usable, as a dividend and its divisor."""
     wanted = _wanted_quote(memory, parameters)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tradebot.domain.candle import Candle
 from tradebot.domain.money import exact
 from tradebot.domain.order import Fill
-from tradebot.domain.symbol import SymbolRules
+from tradebot.domain.symbol import ListedSymbol, SymbolRules
 from tradebot.errors import ExchangeUnavailableError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -124,6 +124,20 @@ def rules_of(body: Any) -> dict[str, SymbolRules]:
         return {rules.symbol: rules for rules in _rules_of_symbols(rows_of(body, "symbols"))}
     except (KeyError, TypeError, AttributeError):
         raise UnreadableAnswerError("the exchange's answer holds a symbol without its filters") from None
+
+
+def listing_of(body: Any) -> list[ListedSymbol]:
+    """Read exchangeInfo into every symbol of the market, whether it trades now or not."""
+    statuses = {row.get("symbol"): str(row.get("status")) for row in rows_of(body, "symbols")}
+    return [ListedSymbol(rules, statuses[symbol]) for symbol, rules in rules_of(body).items()]
+
+
+def weight_limit_of(body: Any) -> int | None:
+    """Return the weight that an address may use in a minute, as exchangeInfo states it."""
+    for row in rows_of(body, "rateLimits"):
+        if (row.get("rateLimitType"), row.get("interval"), row.get("intervalNum")) == ("REQUEST_WEIGHT", "MINUTE", 1):
+            return integer_of(row.get("limit"))
+    return None
 
 
 def _rules_of_symbols(symbols: Iterable[Any]) -> Iterable[SymbolRules]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,13 +13,13 @@ from tradebot.exchange.error_map import Purpose
 from tradebot.exchange.order_answers import order_of, own_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from tradebot.domain.candle import Candle
     from tradebot.domain.order import Fill, OcoRequest, OrderRequest, StopRequest
-    from tradebot.domain.symbol import SymbolRules
+    from tradebot.domain.symbol import ListedSymbol, SymbolRules
     from tradebot.exchange.transport import CcxtTransport
     from tradebot.exchange.venue_records import (
         FundingPayment,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 CANDLE_PAGE_SIZE = 1_000
 LISTED_ORDERS_LIMIT = 500
-SYMBOL_RULES_KEPT_SECONDS = 3_600.0
 
 
 class BinanceClient:
@@ -41,8 +39,8 @@ class BinanceClient:
 
     TIME: ClassVar[str]
     INFO: ClassVar[str]
-    #: Futures answer with all symbols; all are kept.
-    INFO_TAKES_SYMBOL: ClassVar[bool]
+    #: Spot's list is several times as long with the permissions of each symbol.
+    INFO_HAS_PERMISSIONS: ClassVar[bool]
     KLINES: ClassVar[str]
     PRICE: ClassVar[str]
     ORDER: ClassVar[str]
@@ -67,18 +65,12 @@ class BinanceClient:
     def wire_now_ms(self) -> int:
         return self._transport.wire_now_ms()
 
-    def symbol_rules(self, symbol: str) -> SymbolRules:
-        kept = self._transport.venue.symbol_rules
-        now = time.monotonic()
-        read_at, rules = kept.get(symbol, (0.0, None))
-        if rules is None or now - read_at > SYMBOL_RULES_KEPT_SECONDS:
-            body = self._transport.public(self.INFO, {"symbol": symbol} if self.INFO_TAKES_SYMBOL else None)
-            kept.update({name: (now, one) for name, one in answers.rules_of(body).items()})
-            if symbol not in kept:
-                raise OrderRejectedError(f"the exchange does not trade {symbol}")
-            rules = kept[symbol][1]
-        known: SymbolRules = rules
-        return known
+    def listing(self) -> Sequence[ListedSymbol]:
+        body = self._transport.public(self.INFO, {"showPermissionSets": "false"} if self.INFO_HAS_PERMISSIONS else None)
+        limit = answers.weight_limit_of(body)
+        if limit is not None:
+            self._transport.venue.gate.limit(limit)
+        return answers.listing_of(body)
 
     def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> list[Candle]:
         found: list[Candle] = []
@@ -194,8 +186,8 @@ class BinanceClient:
 
     def _known_rules(self, symbol: str) -> SymbolRules | None:
         """Return the filters where they have been read: no request is made for them between commit and send."""
-        rules: SymbolRules | None = self._transport.venue.symbol_rules.get(symbol, (0.0, None))[1]
-        return rules
+        kept = self._transport.venue.symbol_rules.get(symbol)
+        return None if kept is None else kept[1]
 
     def _order_parameters(self, request: OrderRequest) -> dict[str, str | int]:
         rules = self._known_rules(request.symbol)

@@ -31,7 +31,7 @@ class BinanceFuturesClient(BinanceClient):
 
     TIME = "fapiPublicGetTime"
     INFO = "fapiPublicGetExchangeInfo"
-    INFO_TAKES_SYMBOL = False
+    INFO_HAS_PERMISSIONS = False
     KLINES = "fapiPublicGetKlines"
     PRICE = "fapiPublicV2GetTickerPrice"
     ORDER = "fapiPrivatePostOrder"

@@ -29,7 +29,7 @@ class BinanceSpotClient(BinanceClient):
 
     TIME = "publicGetTime"
     INFO = "publicGetExchangeInfo"
-    INFO_TAKES_SYMBOL = True
+    INFO_HAS_PERMISSIONS = True
     KLINES = "publicGetKlines"
     PRICE = "publicGetTickerPrice"
     ORDER = "privatePostOrder"

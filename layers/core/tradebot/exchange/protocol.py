@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tradebot.domain.candle import Candle
     from tradebot.domain.order import Fill, OcoRequest, OrderRequest, StopRequest
-    from tradebot.domain.symbol import SymbolRules
+    from tradebot.domain.symbol import ListedSymbol, SymbolRules
 
 __all__ = [
     "Account",
@@ -34,6 +34,7 @@ __all__ = [
     "KeyReport",
     "LeverageBracket",
     "MarketData",
+    "MarketSource",
     "StopStatus",
     "Transfer",
     "VenueOrder",
@@ -44,15 +45,44 @@ __all__ = [
 ]
 
 
-class MarketData(Protocol):
-    """What anybody may read of one market (spot or futures) of one environment."""
+class MarketSource(Protocol):
+    """What the exchange itself says of one market (spot or futures) of one environment, each time by a request."""
 
-    def symbol_rules(self, symbol: str) -> SymbolRules:
-        """Return the symbol's filters, kept for an hour. OrderRejectedError where it is not traded."""
+    def listing(self) -> Sequence[ListedSymbol]:
+        """Return every symbol of the market with its filters."""
         ...
 
     def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> Sequence[Candle]:
-        """Return the candles that open in [start_at, end_at), oldest first, over as many pages as it takes."""
+        """Return the candles that open in [start_at, end_at), oldest first, over as many pages as it takes.
+
+        The last one may still be forming.
+        """
+        ...
+
+    def price(self, symbol: str) -> Decimal:
+        """Return the price of the last trade."""
+        ...
+
+    def wire_now_ms(self) -> int:
+        """Return the exchange's time in ms."""
+        ...
+
+
+class MarketData(Protocol):
+    """What a tick reads of a market; what all bots need alike was read from the exchange once."""
+
+    def symbol_rules(self, symbol: str) -> SymbolRules:
+        """Return the symbol's filters; OrderRejectedError where the exchange does not list it."""
+        ...
+
+    def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> Sequence[Candle]:
+        """Return the closed candles that open in [start_at, end_at), oldest first."""
+        ...
+
+    def candles_with_opening(
+        self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime
+    ) -> tuple[Sequence[Candle], Decimal | None]:
+        """As `candles`, and the first price of the candle that opens at `end_at`; None before its first trade."""
         ...
 
     def price(self, symbol: str) -> Decimal:
@@ -183,7 +213,7 @@ class Wallet(Funded, Protocol):
         ...
 
 
-class ExchangeClient(MarketData, Account, Protocol):
+class ExchangeClient(MarketSource, Account, Protocol):
     """A market and an account on it."""
 
 

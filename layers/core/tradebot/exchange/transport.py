@@ -9,14 +9,19 @@ import json
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from tradebot.errors import ExchangeClockError, ExchangeThrottledError, ExchangeUnavailableError
 from tradebot.exchange.ccxt_loader import binance_class
 from tradebot.exchange.error_map import TOO_MANY_ORDERS_CODE, Api, Purpose, error_of_answer
+from tradebot.exchange.gate import Gate, LoneGate
+from tradebot.exchange.weights import USED_WEIGHT_HEADER, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tradebot.domain.symbol import SymbolRules
 
 RECEIVE_WINDOW_MS = 5_000
 #: Binance itself gives an order up after 10 s (-1007), so waiting longer learns nothing.
@@ -29,27 +34,18 @@ IDLE_CONNECTION_SECONDS = 45.0
 
 @dataclass(slots=True)
 class Venue:
-    """What all accounts on one base URL share in a warm process: the IP address's ban, the clock offset, filters."""
+    """What all accounts on one base URL share in a warm process: the address's limits, the clock offset, filters."""
 
     base_url: str
+    #: Keeps the address's request limit and ban, which it shares with other processes.
+    gate: Gate = field(default_factory=LoneGate)
     request_count: int = 0
     #: Seconds spent on requests: sending, waiting, receiving.
     waited_seconds: float = 0.0
-    #: Monotonic second before which nothing may be sent.
-    blocked_until: float = 0.0
     clock_offset_ms: int | None = None
     clock_measured_at: float = 0.0
-    #: Parsed filters by symbol, with the monotonic second of their reading.
-    symbol_rules: dict[str, tuple[float, Any]] = field(default_factory=dict)
-
-    def refuse_while_blocked(self) -> None:
-        """Raise where an earlier 429 or 418 still forbids sending."""
-        remaining = self.blocked_until - time.monotonic()
-        if remaining > 0:
-            raise ExchangeThrottledError(
-                f"nothing is sent to the exchange for another {remaining:.0f} s, as it asked",
-                retry_after_seconds=remaining,
-            )
+    #: Filters by symbol, with the monotonic second of their reading, as the market's data keeps them.
+    symbol_rules: dict[str, tuple[float, SymbolRules]] = field(default_factory=dict)
 
 
 class CcxtTransport:
@@ -114,7 +110,7 @@ class CcxtTransport:
         venue.clock_measured_at = time.monotonic()
 
     def _call(self, method: str, params: dict[str, Any], purpose: Purpose) -> Any:
-        self.venue.refuse_while_blocked()
+        self.venue.gate.admit(weight_of(method, params))
         self._drop_idle_connections()
         self._answer = None
         self.venue.request_count += 1
@@ -132,11 +128,12 @@ class CcxtTransport:
             raise ExchangeUnavailableError(
                 f"the exchange gave no answer ({failed_before_answer or 'nothing was sent'})"
             )
+        self._tell_gate(answer.headers)
         if failed_before_answer:
             body = _decoded(answer)
         error = error_of_answer(answer.status_code, answer.headers, body, purpose=purpose, api=_api_of(method))
         if isinstance(error, ExchangeThrottledError) and error.exchange_code != TOO_MANY_ORDERS_CODE:
-            self.venue.blocked_until = time.monotonic() + error.retry_after_seconds
+            self.venue.gate.block(error.retry_after_seconds)
         if isinstance(error, ExchangeClockError):
             self.venue.clock_offset_ms = None
         if error is not None:
@@ -144,6 +141,14 @@ class CcxtTransport:
         if not isinstance(body, dict | list):
             raise ExchangeUnavailableError("the exchange's answer was cut off, empty or not JSON")
         return body
+
+    def _tell_gate(self, headers: Mapping[str, str]) -> None:
+        """Pass on what the exchange has counted in its own minute, which the Date header names."""
+        try:
+            used, answered_at = int(headers[USED_WEIGHT_HEADER]), parsedate_to_datetime(headers["Date"])
+        except (KeyError, ValueError):
+            return
+        self.venue.gate.tell(used, answered_at)
 
     def _keep_answer(self, answer: Any, *_arguments: Any, **_options: Any) -> None:
         self._answer = answer

@@ -19,15 +19,20 @@ from tradebot.models.enums import (
     Side,
     Timeframe,
     TradeReason,
+    TransferStatus,
 )
+from tradebot.models.exchange_limit import ExchangeLimit
 from tradebot.models.finding import Finding
 from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
+from tradebot.models.kill_switch import PlatformSwitch
+from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
 from tradebot.models.outbox_message import OutboxMessage
 from tradebot.models.refresh_token import RefreshToken
 from tradebot.models.throttle import Throttle
 from tradebot.models.trade import Trade
+from tradebot.models.transfer import Transfer
 from tradebot.models.user import User
 
 __all__ = [
@@ -40,6 +45,8 @@ __all__ = [
     "BotConfig",
     "BotState",
     "BotStatus",
+    "CandleSeries",
+    "ExchangeLimit",
     "Fill",
     "Finding",
     "FindingKind",
@@ -47,17 +54,23 @@ __all__ = [
     "IdempotencyKey",
     "KeyEnvironment",
     "Leg",
+    "Market",
+    "MarketSymbol",
     "MarketType",
     "Order",
     "OrderStatus",
     "OrderType",
     "OutboxMessage",
+    "PlatformSwitch",
     "PositionSide",
     "RefreshToken",
     "Side",
+    "StoredCandle",
     "Throttle",
     "Timeframe",
     "Trade",
     "TradeReason",
+    "Transfer",
+    "TransferStatus",
     "User",
 ]

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, Money, UpdatedAt, known_values, not_negative, number, one_of, positive
 from tradebot.models.enums import BotStatus, PositionSide
+from tradebot.models.kill_switch import KillSwitchColumns, switch_is_whole
 
 if TYPE_CHECKING:
     from tradebot.models.bot_config import BotConfig
 
 
-class BotState(Base):
+class BotState(KillSwitchColumns, Base):
     """One row per bot, made with it. Its primary key is the bot's."""
 
     __tablename__ = "bot_states"
@@ -41,6 +42,7 @@ class BotState(Base):
         CheckConstraint("daily_trades_count >= 0", name="daily_trades_count_not_negative"),
         CheckConstraint("lease_token >= 0", name="lease_token_not_negative"),
         CheckConstraint("version >= 0", name="version_not_negative"),
+        switch_is_whole(),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -73,6 +75,8 @@ class BotState(Base):
     #: Market time. Null: not due, the bot is stopped. 1970-01-01: at once.
     next_run_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
+    #: The user wants the position closed at market: ticks try until it is, whatever else forbids them to trade.
+    close_requested_at: Mapped[datetime | None]
     last_run_at: Mapped[datetime | None]
     #: Market time of the last full comparison with the exchange.
     reconciled_at: Mapped[datetime | None]

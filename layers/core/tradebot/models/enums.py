@@ -20,6 +20,7 @@ __all__ = [
     "Side",
     "Timeframe",
     "TradeReason",
+    "TransferStatus",
 ]
 
 
@@ -42,6 +43,15 @@ class TradeReason(StrEnum):
     DAILY_LOSS = "daily_loss"
     DAILY_TARGET = "daily_target"
     MANUAL = "manual"
+
+
+class TransferStatus(StrEnum):
+    """What became of a transfer. UNKNOWN: nobody knows whether it was made, and it is never sent again."""
+
+    SENDING = "SENDING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
 
 
 class BacktestStatus(StrEnum):

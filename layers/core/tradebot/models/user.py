@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, CreatedAt, Id, UpdatedAt
+from tradebot.models.kill_switch import KillSwitchColumns, switch_is_whole
 
 if TYPE_CHECKING:
     from tradebot.models.api_key import ApiKey
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tradebot.models.trade import Trade
 
 
-class User(Base):
+class User(KillSwitchColumns, Base):
     """A person who owns keys, bots, trades and backtests."""
 
     __tablename__ = "users"
@@ -24,6 +25,7 @@ class User(Base):
         CheckConstraint("email = lower(email)", name="email_lower_case"),
         CheckConstraint("new_email = lower(new_email)", name="new_email_lower_case"),
         CheckConstraint("token_version >= 0", name="token_version_not_negative"),
+        switch_is_whole(),
     )
 
     id: Mapped[Id]

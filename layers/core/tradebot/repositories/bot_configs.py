@@ -69,6 +69,20 @@ def update_bot_config(session: Session, user_id: int, bot_config_id: int, values
     return _found(session.execute(statement, execution_options={"synchronize_session": False}))
 
 
+def lock_bot_configs(session: Session, user_id: int) -> Sequence[int]:
+    """Return the ids of all the user's bots, holding their rows: none is started before the transaction ends."""
+    query = select(BotConfig.id).where(BotConfig.user_id == user_id).order_by(BotConfig.id).with_for_update()
+    return session.scalars(query).all()
+
+
+def deactivate_bot_configs(session: Session, user_id: int) -> None:
+    """Make all the user's bots inactive."""
+    session.execute(
+        update(BotConfig).where(BotConfig.user_id == user_id, BotConfig.is_active).values(is_active=False),
+        execution_options={"synchronize_session": False},
+    )
+
+
 def delete_bot_config(session: Session, user_id: int, bot_config_id: int) -> None:
     """Delete the bot with its state, orders and trades."""
     session.execute(delete(BotConfig).where(BotConfig.id == bot_config_id, BotConfig.user_id == user_id))

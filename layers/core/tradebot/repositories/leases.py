@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,35 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
-from tradebot.models import LIVE_STATUSES, ApiKey, BotConfig, BotState, BotStatus, Finding, Order, User
+from tradebot.domain.kill_switch import KillSwitch, KillSwitchScope
+from tradebot.models import (
+    LIVE_STATUSES,
+    ApiKey,
+    BotConfig,
+    BotState,
+    BotStatus,
+    Finding,
+    Order,
+    PlatformSwitch,
+    Transfer,
+    User,
+)
+from tradebot.models.transfer import IN_DOUBT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
+    from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session
     from sqlalchemy.sql.dml import ReturningUpdate
 
 LEASE_SECONDS = 60
+#: Market time at which whatever is due "at once" is due: before every tick.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 _CONFIG_COLUMNS = tuple(c for c in BotConfig.__table__.columns if c.name not in {"created_at", "updated_at"})
 
@@ -61,6 +78,12 @@ class Claim:
     key_updated_at: datetime | None
     #: Orders that may still execute, or may have.
     live_orders: int
+    #: The widest kill switch that is on: nothing opens a position.
+    kill_switch: KillSwitch | None
+    #: Transfers of margin since its start that nobody knows the end of.
+    doubtful_transfers: int
+    #: The user wants the position closed, whatever else forbids the bot to trade.
+    close_requested_at: datetime | None
     #: What the last reconciliation found and no later one has seen go.
     open_findings: int
 
@@ -82,8 +105,16 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
         bot_config_id=bot_config_id,
         user_id=user_id,
         config=BotConfig(**{column.name: found[column.name] for column in _CONFIG_COLUMNS}),
+        kill_switch=_widest_switch(found),
         **{name: found[name] for name in _CLAIM_FIELDS},
     )
+
+
+def _widest_switch(found: RowMapping) -> KillSwitch | None:
+    for scope in KillSwitchScope:
+        if (at := found[f"{scope}_switch_at"]) is not None:
+            return KillSwitch(scope, at, found[f"{scope}_switch_reason"])
+    return None
 
 
 @cache
@@ -98,9 +129,14 @@ def _claim_statement() -> ReturningUpdate[Any]:
             ApiKey.is_valid.label("key_is_valid"),
             ApiKey.check_error.label("key_check_error"),
             ApiKey.updated_at.label("key_updated_at"),
+            PlatformSwitch.kill_switch_at.label("everything_switch_at"),
+            PlatformSwitch.kill_switch_reason.label("everything_switch_reason"),
+            User.kill_switch_at.label("user_switch_at"),
+            User.kill_switch_reason.label("user_switch_reason"),
         )
         .join(User, User.id == BotConfig.user_id)
         .outerjoin(ApiKey, (ApiKey.id == BotConfig.api_key_id) & (ApiKey.user_id == BotConfig.user_id))
+        .outerjoin(PlatformSwitch, true())
         .where(BotConfig.id == bot, BotConfig.user_id == user)
         .subquery("start")
     )
@@ -108,6 +144,18 @@ def _claim_statement() -> ReturningUpdate[Any]:
         select(func.count())
         .select_from(Order)
         .where(Order.bot_config_id == bot, Order.user_id == user, text(LIVE_STATUSES))
+        .scalar_subquery()
+    )
+    doubtful_transfers = (
+        select(func.count())
+        .select_from(Transfer)
+        .where(
+            Transfer.bot_config_id == bot,
+            Transfer.user_id == user,
+            text(f"transfers.{IN_DOUBT}"),
+            Transfer.created_at >= BotState.started_at,
+        )
+        .correlate(BotState)
         .scalar_subquery()
     )
     open_findings = (
@@ -133,6 +181,10 @@ def _claim_statement() -> ReturningUpdate[Any]:
             BotState.daily_pnl,
             BotState.daily_trades_count,
             BotState.last_run_at,
+            BotState.kill_switch_at.label("bot_switch_at"),
+            BotState.kill_switch_reason.label("bot_switch_reason"),
+            BotState.close_requested_at,
+            doubtful_transfers.label("doubtful_transfers"),
             BotState.reconciled_at,
             live_orders.label("live_orders"),
             open_findings.label("open_findings"),
@@ -156,6 +208,8 @@ _CLAIM_FIELDS = (
     "key_check_error",
     "key_updated_at",
     "live_orders",
+    "close_requested_at",
+    "doubtful_transfers",
     "open_findings",
 )
 
@@ -188,7 +242,10 @@ def release_bot(
             version=BotState.version + 1,
             status=case(
                 (undisturbed, literal(status, BotState.status.type)),
-                (BotState.status == BotStatus.STOPPING, literal(BotStatus.STOPPED, BotState.status.type)),
+                (
+                    (BotState.status == BotStatus.STOPPING) & BotState.next_run_at.is_(None),
+                    literal(BotStatus.STOPPED, BotState.status.type),
+                ),
                 else_=BotState.status,
             ),
             next_run_at=case(

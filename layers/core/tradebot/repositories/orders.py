@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.domain.money import ZERO, display_price, exact, ratio
 from tradebot.models import LIVE_STATUSES, BotState, Fill, Leg, Order, OrderStatus, Trade
+from tradebot.repositories.kill_switches import no_switch_is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,12 +154,14 @@ def insert_intents(
     """Store `values` (the bot's memory) and the intents of one request in one statement; return the orders' ids.
 
     None, and nothing that may be committed, where the lease is no longer ours with time to spare, where the user
-    stopped the bot meanwhile, or where the decision has a live order already. What `protects` a position that is open
-    is sent for a stopped bot too.
+    stopped the bot meanwhile, or where the decision has a live order already; an entry also where a kill switch is on.
+    What `protects` a position that is open is sent for a stopped bot too, and no switch keeps it or an exit back.
     """
+    enters = any(intent.leg is Leg.ENTRY for intent in intents)
+    may_enter = no_switch_is_on(claim.user_id) if enters else []
     held = (
         update(BotState)
-        .where(*_is_held(claim), *(() if protects else (BotState.version == claim.version,)))
+        .where(*_is_held(claim), *(() if protects else (BotState.version == claim.version,)), *may_enter)
         .values(**values)
         .returning(BotState.id, BotState.user_id, BotState.lease_token)
         .cte("held")

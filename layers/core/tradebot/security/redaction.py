@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MASK = "***"
 _NAMES = (
     r"(?:api_?key|secret_?key|x-mbx-apikey|signature|password|hashed_password|new_password|access_token|refresh_token"
-    r"|reset_token|authorization|signing_key|encrypted_\w+|listenkey|plaintext|secretstring)"
+    r"|reset_token|verification_token|authorization|signing_key|encrypted_\w+|listenkey|plaintext|secretstring)"
 )
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),

@@ -25,6 +25,10 @@ class KeyCheckers(Protocol):
         """Return the client that can say what a key may do. Raises NotFoundError."""
         ...
 
+    def settle(self) -> None:
+        """Give back the request weight that was reserved and not used."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CheckApiKey:
@@ -46,6 +50,8 @@ class CheckApiKey:
             if refusal.retryable:
                 raise
             error = refusal.message
+        finally:
+            self.exchanges.settle()
         with self.open_session(user_id) as session:
             record_key_check(
                 session, user_id, api_key_id, is_valid=error is None, error=error, warning=None if error else warning

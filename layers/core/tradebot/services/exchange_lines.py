@@ -6,15 +6,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tradebot.errors import DatabaseUnavailableError
 from tradebot.exchange.transport import Venue
+from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+from tradebot.observability import logger
 from tradebot.repositories.sealed_keys import load_sealed_key
 from tradebot.security.credentials import open_credentials
+from tradebot.services.exchange_budget import ExchangeBudget
+from tradebot.services.market_cache import MarketCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tradebot.exchange.protocol import Account, ExchangeClient, KeyChecker, MarketData
+    from tradebot.exchange.protocol import Account, ExchangeClient, KeyChecker, MarketData, Wallet
     from tradebot.repositories.leases import Claim
     from tradebot.security.credentials import Credentials
     from tradebot.security.data_keys import DataKeyOpener
@@ -43,6 +48,14 @@ class KeyCheckerMaker(Protocol):
         ...
 
 
+class WalletMaker(Protocol):
+    """Makes the client of the spot side of an account, from which margin is moved."""
+
+    def __call__(self, venue: Venue, environment: str, *, api_key: str, secret_key: str) -> Wallet:
+        """See exchange.ccxt_client."""
+        ...
+
+
 @dataclass(slots=True)
 class ExchangeLines:
     """Opens and keeps lines. For one thread, as a function's process is."""
@@ -51,8 +64,14 @@ class ExchangeLines:
     data_keys: DataKeyOpener
     make_client: ClientMaker
     make_key_checker: KeyCheckerMaker
+    make_wallet: WalletMaker
     #: Base URL of an environment's market.
     base_url: Callable[[str, str], str]
+    #: Name of the address that this process sends from: all that share it share its limits.
+    egress: str = "default"
+    #: Wire time of a simulation, for limits; None is the database's clock.
+    now: Callable[[], datetime] | None = None
+    _budgets: dict[str, ExchangeBudget] = field(default_factory=dict)
     _venues: dict[str, Venue] = field(default_factory=dict)
     _markets: dict[tuple[str, str], MarketData] = field(default_factory=dict)
     _accounts: dict[tuple[int, datetime | None, str], tuple[float, Account]] = field(default_factory=dict)
@@ -61,7 +80,9 @@ class ExchangeLines:
         """Return the public line: no key is decrypted for it."""
         line = (environment, market_type)
         if line not in self._markets:
-            self._markets[line] = self.make_client(self._venue(*line), *line)
+            venue = self._venue(*line)
+            client = self.make_client(venue, *line)
+            self._markets[line] = MarketCache(self.open_session, self.budget(*line).venue, client, venue.symbol_rules)
         return self._markets[line]
 
     def account(self, claim: Claim) -> Account:
@@ -86,6 +107,17 @@ class ExchangeLines:
             self._accounts[name] = (now + ACCOUNT_KEPT_SECONDS, account)
         return self._accounts[name][1]
 
+    def wallet(self, claim: Claim) -> Wallet:
+        """Return the wallet of a claimed bot's account. Seldom asked for, so nothing of it is kept."""
+        assert claim.config.api_key_id is not None
+        environment, credentials = self._credentials(claim.user_id, claim.config.api_key_id)
+        return self.make_wallet(
+            self._venue(environment, "spot"),
+            environment,
+            api_key=credentials.api_key.reveal(),
+            secret_key=credentials.secret_key.reveal(),
+        )
+
     def key_checker(self, user_id: int, api_key_id: int) -> KeyChecker:
         """Return the client that can say what a key may do. Nothing of it is kept."""
         environment, credentials = self._credentials(user_id, api_key_id)
@@ -96,6 +128,22 @@ class ExchangeLines:
             api_key=credentials.api_key.reveal(),
             secret_key=credentials.secret_key.reveal(),
         )
+
+    def budget(self, environment: str, market_type: str) -> ExchangeBudget:
+        """Return the request limit of a venue, which stands before each of its lines."""
+        venue = f"{environment}-{market_type}"
+        if venue not in self._budgets:
+            limit = WEIGHT_PER_MINUTE[market_type]
+            self._budgets[venue] = ExchangeBudget(self.open_session, venue, self.egress, limit, self.now)
+        return self._budgets[venue]
+
+    def settle(self) -> None:
+        """Give back what a tick has reserved and not used. What fails here is told again by the next tick."""
+        for budget in self._budgets.values():
+            try:
+                budget.settle()
+            except DatabaseUnavailableError as error:
+                logger().warning("request weight not settled", venue=budget.venue, reason=error.message)
 
     def request_count(self) -> int:
         """Return how many HTTP requests this process has sent to exchanges."""
@@ -108,7 +156,7 @@ class ExchangeLines:
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)
         # By market as well: the two keep filters of the same symbols, even where one server stands for both.
-        return self._venues.setdefault(f"{market_type} {url}", Venue(url))
+        return self._venues.setdefault(f"{market_type} {url}", Venue(url, self.budget(environment, market_type)))
 
     def _credentials(self, user_id: int, api_key_id: int) -> tuple[str, Credentials]:
         with self.open_session(user_id) as session:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.observability import count, logger
 from tradebot.repositories.due_bots import is_any_bot_scheduled
+from tradebot.repositories.market_cache import drop_old_candles
 from tradebot.repositories.purges import purge_expired
 from tradebot.repositories.sealed_keys import find_keys_to_check
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 CHECK_KEYS_AFTER_HOURS = 24
 #: Of one run, a quarter of an hour before the next one: a day has room for 96 times as many keys.
 MAX_KEYS = 200
+#: More than the longest warm-up reads. A series takes at most 2 MB.
+MAX_CANDLES = 25_000
+CANDLES_UNUSED_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class RunMaintenance:
         with self.open_session(None) as session:
             keys = find_keys_to_check(session, older_than_hours=CHECK_KEYS_AFTER_HOURS, limit=MAX_KEYS)
             is_anyone_trading = is_any_bot_scheduled(session)
+        with self.open_session(None) as session:
+            drop_old_candles(session, unused_days=CANDLES_UNUSED_DAYS, most=MAX_CANDLES)
         if is_anyone_trading:
             # A deployment that changes the rule leaves it disabled, and a laptop's cloud forgets what it was.
             self.schedule.enable()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradebot.domain.audit import Action
+from tradebot.domain.kill_switch import KillSwitchScope
 from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.repositories import api_keys, audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from tradebot.security.tokens import AccessToken
     from tradebot.services.request_key_check import RequestKeyCheck
     from tradebot.services.user_sessions import UserSessions
+
+
+_KILLED = {
+    KillSwitchScope.EVERYTHING: "the whole platform",
+    KillSwitchScope.USER: "all your bots",
+    KillSwitchScope.BOT: "this bot",
+}
 
 
 class KeyNotCheckedError(ConflictError):
@@ -61,6 +69,9 @@ class StartBot:
 def _require_startable(session: Session, user_id: int, bot: Record) -> int | None:
     """Return the id of the bot's key where it has not been checked yet."""
     require_consistent(bot._asdict())
+    switch = bot_states.get_bot_state(session, user_id, bot.id).kill_switch
+    if switch is not None:
+        raise ConflictError(f"A kill switch is on for {_KILLED[switch['scope']]}; it has to be taken back first.")
     if bot.api_key_id is None:
         if bot.initial_capital is None:
             raise InvalidInputError(

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from tradebot.engine.paper import PaperBook
     from tradebot.engine.parameters import Parameters
     from tradebot.engine.tick import Event
-    from tradebot.exchange.protocol import Account, FundingPayment, MarketData
+    from tradebot.exchange.protocol import Account, FundingPayment, MarketData, Wallet
     from tradebot.repositories.findings import Difference
     from tradebot.repositories.leases import Claim
     from tradebot.repositories.orders import LiveOrder
     from tradebot.repositories.outbox import Message
+    from tradebot.services.exchange_budget import ExchangeBudget
     from tradebot.services.run_bot.exchange_view import ExchangeView
     from tradebot.services.run_bot.steps import Step
     from tradebot.services.user_sessions import OpenSession
@@ -48,6 +49,18 @@ class Exchanges(Protocol):
 
     def account(self, claim: Claim) -> Account:
         """Return the bot's account. Only here the key is decrypted."""
+        ...
+
+    def wallet(self, claim: Claim) -> Wallet:
+        """Return the spot side of the bot's account, from which margin is moved."""
+        ...
+
+    def budget(self, environment: str, market_type: str) -> ExchangeBudget:
+        """Return the request limit that stands before a venue's lines."""
+        ...
+
+    def settle(self) -> None:
+        """Give back the weight that was reserved and not used."""
         ...
 
     def request_count(self) -> int:
@@ -136,9 +149,17 @@ class Tick:
     @cached_property
     def market(self) -> MarketData:
         """The public line."""
+        return self.exchanges.market(*self._venue)
+
+    @property
+    def budget(self) -> ExchangeBudget:
+        """The request limit that the bot's requests count against."""
+        return self.exchanges.budget(*self._venue)
+
+    @property
+    def _venue(self) -> tuple[str, str]:
         # Without a key a bot trades on paper, by the real market's prices.
-        environment = self.claim.key_environment or KeyEnvironment.LIVE
-        return self.exchanges.market(str(environment), self.parameters.market_type)
+        return str(self.claim.key_environment or KeyEnvironment.LIVE), str(self.parameters.market_type)
 
     @cached_property
     def account(self) -> Account:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
 from tradebot.errors import ExchangeThrottledError, TradeBotError
-from tradebot.services.run_bot.gates import wants_to_trade
+from tradebot.services.run_bot.gates import is_closed, is_closing, wants_to_trade
 from tradebot.services.run_bot.protect import is_protected
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def ending_of(tick: Tick) -> Ending:
     due_again_at = next_run_at(tick.tick_at, tick.parameters.check_interval_seconds)
     if wants_to_trade(tick.claim):
         return Ending("done", tick.status, due_again_at, message)
+    if is_closing(tick) and not is_closed(tick):
+        return Ending("closing", BotStatus.STOPPING, next_run_at(tick.tick_at, 60), message)
     if tick.in_doubt or not is_protected(tick):
         return Ending("settling", BotStatus.STOPPING, due_again_at, message)
     return Ending("stopped", BotStatus.STOPPED, None, message)

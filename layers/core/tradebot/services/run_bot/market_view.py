@@ -11,6 +11,7 @@ from tradebot.observability import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from tradebot.domain.candle import Candle
     from tradebot.services.run_bot.context import Tick
@@ -50,15 +51,16 @@ def stale_data(tick: Tick) -> list[str]:
     return [f"The exchange shows no candle of {tick.parameters.symbol} after {last:%Y-%m-%d %H:%M} UTC. Is it halted?"]
 
 
-def candles_to_open(tick: Tick, fed: datetime | None) -> tuple[list[Candle], Candle | None]:
-    """Return the closed candles after `fed`, oldest first, and the one that is forming where it has begun to trade."""
+def candles_to_open(tick: Tick, fed: datetime | None) -> tuple[Sequence[Candle], datetime, Decimal | None]:
+    """Return the closed candles after `fed`, oldest first, and when and at which price the next one has opened.
+
+    The price is None where it has not begun to trade.
+    """
     timeframe = tick.parameters.timeframe
-    newest = timeframe.last_closed(tick.market_now)
-    forming_at = timeframe.close_of(newest)
-    start_at = forming_at if fed is None else min(timeframe.close_of(fed), forming_at)
-    listed = tick.market.candles(tick.parameters.symbol, timeframe, start_at, forming_at + timedelta(milliseconds=1))
-    forming = listed[-1] if listed and listed[-1].open_time == forming_at else None
-    return [candle for candle in listed if candle.open_time < forming_at], forming
+    opens_at = timeframe.close_of(timeframe.last_closed(tick.market_now))
+    start_at = opens_at if fed is None else min(timeframe.close_of(fed), opens_at)
+    closed, price = tick.market.candles_with_opening(tick.parameters.symbol, timeframe, start_at, opens_at)
+    return closed, opens_at, price
 
 
 def warm_up_candles(tick: Tick) -> Sequence[Candle]:

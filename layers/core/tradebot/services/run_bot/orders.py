@@ -8,10 +8,14 @@ from tradebot.domain.money import ZERO
 from tradebot.domain.order import Leg
 from tradebot.engine.sizing import EntrySize, size_entry
 from tradebot.engine.tick import drop_entry
+from tradebot.errors import ExchangeBudgetError
+from tradebot.exchange.gate import Urgency
 from tradebot.observability import measure_milliseconds
 from tradebot.repositories.orders import has_entered_since_start
+from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
+from tradebot.services.run_bot.transfer import top_up
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -31,11 +35,22 @@ def act(tick: Tick, decision: Decision) -> None:
 def _enter(tick: Tick, decision: EntryDecision) -> None:
     memory = tick.memory
     assert memory is not None
+    if tick.claim.kill_switch is not None:
+        tick.remember(drop_entry(memory))
+        return
     if tick.in_doubt or tick.resting or tick.is_frozen or memory.position is not None:
+        return
+    try:
+        tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)
+    except ExchangeBudgetError as error:
+        tick.messages.append(error.message)
+        tick.actions.append("entry_shed")
         return
     account = tick.account
     account.synchronise_clock()
     free = account.free_balances().get(tick.rules.quote_asset, ZERO)
+    if top_up(tick, decision, free):
+        free = account.free_balances().get(tick.rules.quote_asset, ZERO)
     cap = _notional_cap(tick) if tick.parameters.is_futures else None
     size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free, notional_cap=cap)
     if not isinstance(size, EntrySize):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.order import Leg, OrderStatus, OrderType
@@ -10,11 +11,12 @@ from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.candles import from_ms
 from tradebot.engine.memory import BotMemory
-from tradebot.engine.paper import PaperBook, feed, is_paper, look_ahead_to_open, open_book, reopen_book
-from tradebot.engine.tick import status
+from tradebot.engine.paper import PaperBook, close_book, feed, is_paper, look_ahead_to_open, open_book, reopen_book
+from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
+from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candles
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.candle import Candle
     from tradebot.engine.backtest_output import BacktestOutput, BacktestTrade
     from tradebot.services.run_bot.context import Tick
 
@@ -39,15 +42,18 @@ def trade_on_paper(tick: Tick) -> None:
             "Orders that were sent with the bot's former API key are not settled: give it that key back and start it."
         )
     book = _book_of(tick)
+    if is_closing(tick):
+        _close(tick, book)
+        return
     fed = book.state.memory.last_open_at
     is_new = fed is None or tick.parameters.timeframe.last_closed(tick.market_now) > fed
     opens_at, first = (book.forming.open_time, book.forming.open) if book.forming is not None else (None, None)
     if is_new or first is None:
-        closed, forming = candles_to_open(tick, fed)
-        if closed:
-            book, trades, output = feed(book, tick.parameters, tick.rules, closed)
+        closed, opens_at, first = candles_to_open(tick, fed)
+        for candles in _as_far_as_entries_are_allowed(tick, closed):
+            book, trades, output = feed(book, tick.parameters, tick.rules, candles)
             _note(tick, book, trades, output)
-        opens_at, first = (None, None) if forming is None else (forming.open_time, forming.open)
+            book = _without_entry(tick, book)
     memory = book.state.memory
     tick.price = memory.last_close if first is None else first
     if opens_at is not None and first is not None:
@@ -66,7 +72,7 @@ def _book_of(tick: Tick) -> PaperBook:
     """Return the bot's book, opened anew where the user has just started it."""
     stored = tick.claim.strategy_state
     on_paper = stored is not None and is_paper(stored)
-    if on_paper and tick.claim.status is not BotStatus.STARTING:
+    if on_paper and tick.claim.status is not BotStatus.STARTING and not is_closing(tick):
         assert stored is not None
         return PaperBook.from_json(stored)
     tick.actions.append("warmed_up")
@@ -82,10 +88,32 @@ def _book_of(tick: Tick) -> PaperBook:
         return open_book(tick.parameters, tick.rules, warm_up, trade_count=trade_count)
     assert stored is not None
     old = PaperBook.from_json(stored)
-    missed, _ = candles_to_open(tick, old.state.memory.last_open_at)
+    missed, _, _ = candles_to_open(tick, old.state.memory.last_open_at)
     book, trades = reopen_book(old, tick.parameters, tick.rules, missed, warm_up)
     _note(tick, book, trades, None)
     return book
+
+
+def _as_far_as_entries_are_allowed(tick: Tick, closed: Sequence[Candle]) -> Sequence[Sequence[Candle]]:
+    """Return what can be fed at once: what one candle decides, the next one's open fills."""
+    if tick.claim.kill_switch is not None:
+        return [[candle] for candle in closed]
+    return [closed] if closed else []
+
+
+def _without_entry(tick: Tick, book: PaperBook) -> PaperBook:
+    if tick.claim.kill_switch is None:
+        return book
+    return replace(book, state=replace(book.state, memory=drop_entry(book.state.memory)))
+
+
+def _close(tick: Tick, book: PaperBook) -> None:
+    """Leave at the price now, not at the open of a candle that may have begun long ago."""
+    tick.price = tick.market.price(tick.parameters.symbol)
+    book, trades = close_book(book, tick.parameters, tick.rules, tick.price, tick.tick_at)
+    _note(tick, book, trades, None)
+    tick.paper = book
+    tick.remember(roll_day(book.state.memory, tick.rules, tick.tick_at.date()))
 
 
 def _note(tick: Tick, book: PaperBook, trades: Sequence[BacktestTrade], output: BacktestOutput | None) -> None:

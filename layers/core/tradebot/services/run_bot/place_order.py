@@ -74,7 +74,8 @@ def place(tick: Tick, *drafts: Draft, protects: bool = False) -> Sent:
     """Send the orders of one request, two for an order list, and book what became of them.
 
     Stops and take profits, and what `protects` in their stead, are sent for a bot that its user stopped meanwhile too.
-    Raise LeaseLostError where they may not be sent any more: the lease is gone, or the user stopped the bot.
+    Raise LeaseLostError where they may not be sent any more: the lease is gone, the user stopped the bot,
+    or it is an entry and a kill switch is on.
     """
     if tick.remaining_ms() < MIN_REMAINING_MS:
         tick.messages.append("Too little of the function's time was left to send an order; the next tick tries again.")
@@ -138,7 +139,9 @@ def _record_intents(tick: Tick, drafts: Sequence[Draft], *, protects: bool) -> l
         intents = [_intent(tick, draft, attempts.count + 1, signed_at_ms, is_list=len(drafts) > 1) for draft in drafts]
         ids = insert_intents(session, claim, intents, state_columns(tick), protects=protects)
         if ids is None:
-            raise LeaseLostError("The order was not sent: the lease is lost, or the bot was stopped meanwhile.")
+            raise LeaseLostError(
+                "The order was not sent: the lease is lost, or the bot was stopped or a kill switch set meanwhile."
+            )
         tick.step(f"intent.{first.leg.value}.commit")
     tick.step(f"intent.{first.leg.value}.committed")
     clear_recorded(tick)

@@ -12,6 +12,7 @@ from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
 from tradebot.repositories.orders import add_to_trade, insert_fills, settle_order
 from tradebot.repositories.outbox import add_events
+from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
 def finish(tick: Tick, ending: Ending) -> None:
     """Record everything and give the lease back in one transaction. Raise LeaseLostError where the lease was lost."""
     claim = tick.claim
+    # The position is closed, or cannot be: either way it is not tried again by itself.
+    forgotten = {"close_requested_at": None} if is_closing(tick) and ending.next_run_at is None else {}
     with tick.open_session(claim.user_id) as session:
         if ending.status is BotStatus.ERROR:
             deactivate_bot(session, claim)
@@ -71,7 +74,7 @@ def finish(tick: Tick, ending: Ending) -> None:
         released = release_bot(
             session,
             claim,
-            columns,
+            {**columns, **forgotten},
             status=ending.status,
             next_run_at=ending.next_run_at,
             last_error_message=ending.message,

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 from tradebot.clock import market_clock
 from tradebot.errors import LeaseLostError, TradeBotError
 from tradebot.observability import bind, count, logger, measure_milliseconds
-from tradebot.repositories.leases import claim_bot
+from tradebot.repositories.leases import AT_ONCE, claim_bot
 from tradebot.services.run_bot.book import book_events
+from tradebot.services.run_bot.closing import close_position
 from tradebot.services.run_bot.context import Tick
 from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, load_memory, start
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
 from tradebot.services.run_bot.funding import read_funding
-from tradebot.services.run_bot.gates import require_key, wants_to_trade
+from tradebot.services.run_bot.gates import is_closing, require_key, time_of_unscheduled_tick, wants_to_trade
 from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
 from tradebot.services.run_bot.protect import is_protected, protect
@@ -23,6 +24,7 @@ from tradebot.services.run_bot.reconcile import reconcile
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
 from tradebot.services.run_bot.steps import no_step
+from tradebot.services.run_bot.transfer import recover_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,13 +64,14 @@ class RunBot:
     sleep: Callable[[float], None] = time.sleep
 
     def __call__(
-        self, *, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+        self, *, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
     ) -> TickReport:
         """Return what was done. Errors that pass or that the user has to mend end in the bot's state, defects raise.
 
-        `tick_at` is market time; `remaining_ms` says how much time the function still has.
+        `tick_at` is market time, None for a tick between two scheduled ones, of a bot that is due at once;
+        `remaining_ms` says how much time the function still has.
         """
-        bind(bot_config_id=bot_config_id, tick_at=tick_at.isoformat())
+        bind(bot_config_id=bot_config_id, tick_at=None if tick_at is None else tick_at.isoformat())
         began = time.perf_counter()
         statements, requests = self.statements.count, self.exchanges.request_count()
         waited_ms = self.exchanges.waited_ms()
@@ -78,7 +81,8 @@ class RunBot:
         )
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
-        measure_milliseconds("TickAge", self._age_ms(tick_at))
+        if tick_at is not None:
+            measure_milliseconds("TickAge", self._age_ms(tick_at))
         count("TicksBusy" if outcome == "busy" else "TicksDone")
         _count_orders(actions)
         logger().info(
@@ -97,14 +101,15 @@ class RunBot:
         return (market_clock(self.clock_mode, tick_at).market_now() - tick_at).total_seconds() * 1000
 
     def _run(
-        self, bot_config_id: int, user_id: int, tick_at: datetime, remaining_ms: Callable[[], int]
+        self, bot_config_id: int, user_id: int, tick_at: datetime | None, remaining_ms: Callable[[], int]
     ) -> tuple[str, list[str]]:
         with self.open_session(user_id) as session:
-            claim = claim_bot(session, user_id, bot_config_id, tick_at)
+            claim = claim_bot(session, user_id, bot_config_id, tick_at or AT_ONCE)
             self.step("claim.commit")
         self.step("claim.committed")
         if claim is None:
             return "busy", []
+        tick_at = tick_at or time_of_unscheduled_tick(claim, self.clock_mode)
         tick = Tick(
             claim,
             tick_at,
@@ -125,6 +130,7 @@ class RunBot:
             logger().exception("tick failed")
             defect = error
             ending = ending_of_failure(tick, error)
+        self.exchanges.settle()
         try:
             finish(tick, ending)
         except LeaseLostError:
@@ -144,21 +150,19 @@ def _count_orders(actions: list[str]) -> None:
 
 def _trade(tick: Tick) -> None:
     """Do what is due. Nothing is decided while the gates are closed, but an order in doubt is settled in any case."""
+    if tick.claim.kill_switch is not None:
+        tick.messages.append(tick.claim.kill_switch.message)
     if trades_on_paper(tick):
-        if wants_to_trade(tick.claim):
+        if wants_to_trade(tick.claim) or is_closing(tick):
             trade_on_paper(tick)
         return
     require_key(tick.claim)
     load_memory(tick)
-    if tick.claim.live_orders:
-        if tick.memory is None:
-            tick.remember(fresh_memory(tick))
-        recover_orders(tick)
+    _recover(tick)
     if tick.parameters.is_futures:
         read_funding(tick)
     try:
-        if wants_to_trade(tick.claim):
-            _decide_and_act(tick)
+        _act_for_the_user(tick)
     except LeaseLostError as error:
         tick.messages.append(error.message)
     except Exception as error:  # noqa: BLE001  whatever it is, a position is not left without its stop for it
@@ -167,6 +171,24 @@ def _trade(tick: Tick) -> None:
     _leave_protected(tick)
     if tick.failure is not None:
         raise tick.failure
+
+
+def _recover(tick: Tick) -> None:
+    """Find out what became of what an earlier tick left in doubt."""
+    if tick.claim.live_orders:
+        if tick.memory is None:
+            tick.remember(fresh_memory(tick))
+        recover_orders(tick)
+    recover_transfers(tick)
+
+
+def _act_for_the_user(tick: Tick) -> None:
+    """Close the position where its user wishes that, else trade where the bot is active."""
+    if is_closing(tick):
+        book_events(tick)
+        close_position(tick)
+    elif wants_to_trade(tick.claim):
+        _decide_and_act(tick)
 
 
 def _decide_and_act(tick: Tick) -> None:

@@ -1,0 +1,80 @@
+"""What a bot did at the exchange: orders, transfers, and what reconciliations found."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.routers.documented import errors
+from tradebot_api.schemas.history import FindingPage, OrderPage, TransferPage
+from tradebot_api.schemas.words import Leg, OrderStatus
+
+
+def _order_filters(
+    status: Annotated[OrderStatus | None, Query(description="Those in this state alone.")] = None,
+    leg: Annotated[Leg | None, Query(description="Those of this part of a round trip alone.")] = None,
+) -> dict[str, object]:
+    return {"status": status, "leg": leg}
+
+
+OrderFilters = Annotated[dict[str, object], Depends(_order_filters)]
+
+router = APIRouter(prefix="/bots/{id}", tags=["running bots"])
+
+
+@router.get(
+    "/orders",
+    operation_id="listBotOrders",
+    response_model=OrderPage,
+    responses=errors(401, 404, 422),
+    summary="List a bot's orders",
+)
+def list_bot_orders(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    *,
+    filters: OrderFilters,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """List every order that the bot meant to send, with its state, its reason and what was executed of it."""
+    return cases.read_history.orders(token, id, filters=filters, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/transfers",
+    operation_id="listBotTransfers",
+    response_model=TransferPage,
+    responses=errors(401, 404, 422),
+    summary="List a bot's transfers",
+)
+def list_bot_transfers(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """List the margin that the bot moved, or meant to move, from spot to futures."""
+    return cases.read_history.transfers(token, id, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/findings",
+    operation_id="listBotFindings",
+    response_model=FindingPage,
+    responses=errors(401, 404, 422),
+    summary="List what reconciliations of a bot found",
+)
+def list_bot_findings(
+    cases: UseCases,
+    token: Token,
+    id: PathId,  # noqa: A002  the parameter's public name
+    *,
+    is_open: Annotated[bool, Query(alias="open", description="Only what is still so.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """List where the exchange and the bot's books differ, or did. An open finding keeps the bot from entering."""
+    return cases.read_history.findings(token, id, is_open=is_open, limit=limit, cursor=cursor)

@@ -1,0 +1,75 @@
+"""A bot's orders for its owner: every intent, what became of it, and what its fills add up to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from tradebot.models import Fill, Finding, Order
+from tradebot.repositories.cursors import decode_position, encode_position
+from tradebot.repositories.filters import where_equal
+from tradebot.repositories.pages import Page, newest_first
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from tradebot.repositories.filters import Filters
+    from tradebot.repositories.pages import Record
+
+_HIDDEN = frozenset({"user_id", "lease_token"})
+_SHOWN = tuple(column for column in Order.__table__.columns if column.name not in _HIDDEN)
+
+
+def list_orders(
+    session: Session,
+    user_id: int,
+    bot_config_id: int,
+    *,
+    filters: Filters,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    """Return a page of the bot's orders, the last recorded first. `filters`: status, leg."""
+    query = select(*_SHOWN).where(Order.user_id == user_id, Order.bot_config_id == bot_config_id)
+    query = where_equal(query, Order, filters)
+    if cursor is not None:
+        query = query.where(Order.id < decode_position(cursor).id)
+    rows = session.execute(query.order_by(Order.id.desc()).limit(limit + 1)).all()
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    return Page(rows[:limit], encode_position(last.created_at, last.id))
+
+
+def list_findings(
+    session: Session, user_id: int, bot_config_id: int, *, is_open: bool, limit: int, cursor: str | None
+) -> Page:
+    """Return a page of what reconciliations found, the last seen for the first time first."""
+    query = select(
+        Finding.id, Finding.kind, Finding.text, Finding.first_seen_at, Finding.last_seen_at, Finding.resolved_at
+    ).where(Finding.user_id == user_id, Finding.bot_config_id == bot_config_id)
+    if is_open:
+        query = query.where(Finding.resolved_at.is_(None))
+    return newest_first(session, query, Finding.first_seen_at, Finding.id, limit=limit, cursor=cursor)
+
+
+def sum_fills(session: Session, user_id: int, order_ids: Collection[int]) -> Sequence[Record]:
+    """Return per order and commission's asset: how many fills, what they add up to, first and last time."""
+    return session.execute(
+        select(
+            Fill.order_id,
+            Fill.commission_asset,
+            func.count().label("count"),
+            func.sum(Fill.quantity).label("quantity"),
+            func.sum(Fill.quote_quantity).label("quote_quantity"),
+            func.sum(Fill.commission).label("commission"),
+            func.min(Fill.executed_at).label("first_at"),
+            func.max(Fill.executed_at).label("last_at"),
+        )
+        .where(Fill.user_id == user_id, Fill.order_id.in_(order_ids))
+        .group_by(Fill.order_id, Fill.commission_asset)
+        .order_by(Fill.order_id, Fill.commission_asset)
+    ).all()
