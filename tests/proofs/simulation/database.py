@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from tests.proofs.simulation.clock import VirtualClock
 
 #: In front of pg_catalog, so that `now()` is this one. Columns' defaults were bound to the real one when they were made.
+_NOW = (
+    "CREATE FUNCTION proof.{name}() RETURNS timestamptz LANGUAGE sql STABLE AS"
+    " $$ SELECT coalesce(to_timestamp(nullif(current_setting('proof.now', true), '')::double precision),"
+    " pg_catalog.{name}()) $$"
+)
 _OWN_CLOCK = (
     "CREATE SCHEMA proof",
-    "CREATE FUNCTION proof.now() RETURNS timestamptz LANGUAGE sql STABLE AS"
-    " $$ SELECT coalesce(to_timestamp(nullif(current_setting('proof.now', true), '')::double precision),"
-    " pg_catalog.now()) $$",
+    _NOW.format(name="now"),
+    _NOW.format(name="clock_timestamp"),
     "GRANT USAGE ON SCHEMA proof TO PUBLIC",
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.proofs.simulation.database import Sessions
 from tests.proofs.simulation.line import URL, InProcessLine
-from tradebot.exchange.ccxt_client import make_client, make_key_checker
+from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
 from tradebot.observability import metrics
 from tradebot.repositories.session import make_engine
 from tradebot.repositories.statement_counter import StatementCounter
@@ -92,7 +92,7 @@ class Worker:
 
     def start_process(self) -> None:
         """Forget what a process remembers."""
-        lines = ExchangeLines(self._sessions, self._keys, self._client, make_key_checker, lambda *_: URL)
+        lines = ExchangeLines(self._sessions, self._keys, self._client, make_key_checker, make_wallet, lambda *_: URL)
         self._run_bot = RunBot(
             self._sessions, lines, "tick", self._counter, self._point, lambda seconds: self._clock.sleep(int(seconds * 1000))
         )

@@ -49,7 +49,18 @@ BOT: dict[str, Any] = {
     "is_active": True,
 }
 #: Of a bot's rows all that a history leaves behind: the next one's exchange counts its ids anew.
-_LEFT = ("fills", "trades", "orders", "findings", "funding", "outbox", "market_candles", "market_filters", "exchange_limits")
+_LEFT = (
+    "fills",
+    "trades",
+    "orders",
+    "findings",
+    "funding",
+    "transfers",
+    "outbox",
+    "candles",
+    "candle_series",
+    "exchange_limits",
+)
 
 
 class Keys:
@@ -79,11 +90,6 @@ class World:
         self.workers = [Worker(database, self.keys, clock, lambda: self.exchange, f"worker {n}") for n in range(3)]
         self._templates: dict[tuple[str, str], dict[str, Any]] = {}
         with session_scope(self.look, None) as session:
-            self._left = [
-                table
-                for table in _LEFT
-                if session.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": f"public.{table}"})
-            ]
             user = insert(User).values(email="trader@example.com", hashed_password="x").returning(User.id)
             self.user_id = session.scalars(user).one()
         self.api_key_id = self._add_key()
@@ -150,11 +156,11 @@ class World:
     def forget(self, bot: int) -> None:
         """Delete a bot and all that a history has written."""
         with session_scope(self.look, None) as session:
-            for table in self._left:
+            for table in _LEFT:
                 session.execute(text(f"DELETE FROM {table}"))
             session.execute(text("DELETE FROM bot_configs WHERE id = :bot"), {"bot": bot})
 
-    def switch(self, bot: int, *, starts: bool) -> None:
+    def switch(self, bot: int, *, starts: bool, closes: bool = False) -> None:
         """Do what the API does when the user starts or stops a bot."""
         with session_scope(self.look, None) as session:
             session.execute(text(f"SET LOCAL proof.now = '{self.clock.ms / 1000:.3f}'"))
@@ -163,7 +169,10 @@ class World:
                 {"on": starts, "bot": bot},
             ).all()
             if active:
-                (bot_states.start_bot if starts else bot_states.stop_bot)(session, self.user_id, bot)
+                if starts:
+                    bot_states.start_bot(session, self.user_id, bot)
+                else:
+                    bot_states.stop_bots(session, self.user_id, [bot], closing=closes)
 
 
 @contextmanager
