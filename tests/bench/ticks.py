@@ -20,6 +20,9 @@ END = datetime(2023, 3, 13, 12, tzinfo=UTC)
 #: Looks every minute and sees a new candle every quarter of an hour: its other ticks are the idle ones.
 IDLE_BOT = {**BOTS[0], "name": "spot idle", "timeframe": "15m", "stop_loss_perc": "40", "trailing_stop_active": False}
 LEAST_TICKS = 3
+#: A position without a new candle: the price, what is held, what rests (futures: stops too).
+NO_CANDLE = 3
+LEAVES = ("exit", "stop", "take_profit", "liquidation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,9 @@ def _costs(ticks: list[dict[str, Any]]) -> list[TickCost]:
     for tick in sorted(ticks, key=lambda tick: (tick["bot_config_id"], tick["tick_at"])):
         bot, actions = tick["bot_config_id"], " ".join(tick["actions"])
         by_kind[_kind(actions, tick, is_holding=holding[bot])].append(tick)
-        if "entry" in actions:
+        if "entry:FILLED" in actions:
             holding[bot] = True
-        elif "exit" in actions:
+        elif any(f"{leg}:FILLED" in actions for leg in LEAVES):
             holding[bot] = False
     return [
         TickCost(
@@ -88,14 +91,17 @@ def _costs(ticks: list[dict[str, Any]]) -> list[TickCost]:
 
 
 def _kind(actions: str, tick: dict[str, Any], *, is_holding: bool) -> str:
-    if "warmed_up" in actions:
-        return "first tick (warm-up)"
-    if "entry" in actions and "exit" in actions:
-        return "reversal: exit and entry"
-    if "entry" in actions:
-        return "entry"
-    if "exit" in actions:
-        return "exit"
-    if is_holding:
-        return "with a position" if tick["requests"] > 1 else "with a position, no new candle"
-    return "flat, new candle" if tick["requests"] else "flat, no new candle"
+    for kind, is_it in (
+        ("first tick (warm-up)", "warmed_up" in actions),
+        ("reversal: exit and entry", "entry" in actions and "exit" in actions),
+        ("entry with its stop", "entry" in actions),
+        ("exit", "exit" in actions),
+        ("a stop or take profit that filled", any(f"{leg}:FILLED" in actions for leg in LEAVES)),
+        ("with a position, its stop moves", "stop:NEW" in actions),
+        ("with a position and resting stop", is_holding and tick["requests"] > NO_CANDLE),
+        ("with a position, no new candle", is_holding),
+        ("flat, new candle", tick["requests"] > 0),
+    ):
+        if is_it:
+            return kind
+    return "flat, no new candle"

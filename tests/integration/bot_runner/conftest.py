@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from sqlalchemy import Engine, insert, select, text
@@ -291,13 +291,18 @@ class World:
         assert trades == {f"live-{market}:{symbol}:{order}" for market, symbol, order in orders}
 
 
-def candles_csv(path: Path, moves: Sequence[int]) -> Path:
+#: A minute's move, alone or with how far its range goes beyond it: upwards and downwards.
+Move: TypeAlias = "int | tuple[int, int, int]"
+
+
+def candles_csv(path: Path, moves: Sequence[Move]) -> Path:
     """Write one-minute klines: WARM_UP minutes that fall to 20,000 by 10 each, then the moves of each minute."""
     price = 20_000 + WARM_UP * 10
     with path.open("w") as file:
-        for index, move in enumerate([-10] * WARM_UP + [*moves]):
+        for index, one in enumerate([*[-10] * WARM_UP, *moves]):
+            move, above, below = (one, 0, 0) if isinstance(one, int) else one
             before, price = price, price + move
-            low, high = min(before, price), max(before, price)
+            low, high = min(before, price) - below, max(before, price) + above
             file.write(f"{(BEGIN + index * MINUTE).isoformat()},{before},{high},{low},{price},10\n")
     return path
 
@@ -308,7 +313,7 @@ def make_world(
 ) -> Iterator[Callable[..., World]]:
     started: list[ExchangeProcess] = []
 
-    def make(moves: Sequence[int], role: str = "app_worker") -> World:
+    def make(moves: Sequence[Move], role: str = "app_worker") -> World:
         csv = candles_csv(tmp_path / "BTCUSDT-1m.csv", moves)
         exchange = ExchangeProcess(tmp_path / "exchange", Market("csv", candles=csv, start=at(0)))
         exchange.start()

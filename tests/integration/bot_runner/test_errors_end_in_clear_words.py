@@ -34,6 +34,8 @@ def test_a_key_that_the_exchange_refuses_ends_in_status_error_and_makes_the_bot_
     state = world.state(bot)
     assert (state.status, state.next_run_at, state.lease_expires_at) == ("error", None, None)
     assert "refuses the API key" in state.last_error_message
+    with world.look.connect() as connection:
+        assert connection.execute(text("SELECT kind FROM outbox")).scalars().all() == ["key_refused"]
     assert world.is_active(bot) is False, "so that its user can mend the key and start it"
     assert world.tick(bot, 3).outcome == "busy", "nobody tries again before the user has"
     assert world.executions() == []

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CANDLE_PAGE_SIZE = 1_000
 LISTED_ORDERS_LIMIT = 500
+#: Client ids of orders that Binance makes itself: liquidations, and positions that it reduces for another's.
+FORCED_PREFIXES = ("autoclose-", "adl_autoclose")
 
 
 class BinanceClient:
@@ -114,6 +116,10 @@ class BinanceClient:
         rows = answers.rows_of(self._ask(self.ALL_ORDERS, {"symbol": symbol, "limit": LISTED_ORDERS_LIMIT}))
         found = (row for row in rows if own_id_of(row) == client_order_id)
         return next((self._order(row, symbol, client_order_id) for row in found), None)
+
+    def forced_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
+        rows = answers.rows_of(self._ask(self.ALL_ORDERS, {"symbol": symbol, "limit": LISTED_ORDERS_LIMIT}))
+        return tuple(self._order(row, symbol, None) for row in rows if own_id_of(row).startswith(FORCED_PREFIXES))
 
     def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
         rows = answers.rows_of(self._ask(self.OPEN_ORDERS, {"symbol": symbol}))

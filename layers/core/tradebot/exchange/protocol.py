@@ -143,6 +143,10 @@ class Account(Funded, Protocol):
         """Look for an order among the symbol's latest 500."""
         ...
 
+    def forced_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
+        """Return those among the symbol's latest 500 that the exchange made itself: liquidations and deleveraging."""
+        ...
+
     def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
         """Return the symbol's resting orders, ours and others', legs of lists included; on futures without stops."""
         ...

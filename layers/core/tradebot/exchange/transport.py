@@ -46,6 +46,8 @@ class Venue:
     clock_measured_at: float = 0.0
     #: Filters by symbol, with the monotonic second of their reading, as the market's data keeps them.
     symbol_rules: dict[str, tuple[float, SymbolRules]] = field(default_factory=dict)
+    #: The local clock that signs, in nanoseconds since 1970.
+    now_ns: Callable[[], int] = time.time_ns
 
 
 class CcxtTransport:
@@ -89,7 +91,7 @@ class CcxtTransport:
 
     def wire_now_ms(self) -> int:
         """Return the exchange's time in ms: the local clock plus the measured offset."""
-        return time.time_ns() // 1_000_000 + (self.venue.clock_offset_ms or 0)
+        return self.venue.now_ns() // 1_000_000 + (self.venue.clock_offset_ms or 0)
 
     def synchronise_clock(self, read_server_time_ms: Callable[[], int], *, force: bool = False) -> None:
         """Measure the offset by the midpoint of a round trip, at most once a minute unless `force`."""
@@ -97,9 +99,9 @@ class CcxtTransport:
         age = time.monotonic() - venue.clock_measured_at
         if not force and venue.clock_offset_ms is not None and age < CLOCK_OFFSET_KEPT_SECONDS:
             return
-        before_ns = time.time_ns()
+        before_ns = venue.now_ns()
         server_ms = read_server_time_ms()
-        after_ns = time.time_ns()
+        after_ns = venue.now_ns()
         offset_ms = server_ms - (before_ns + after_ns) // 2_000_000
         if abs(offset_ms) > CLOCK_OFFSET_LIMIT_MS:
             venue.clock_offset_ms = None

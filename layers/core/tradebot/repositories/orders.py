@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Interval, cast, exists, func, literal, select, text, union_all, update
+from sqlalchemy import Interval, cast, exists, func, insert, literal, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.domain.money import ZERO, display_price, exact, ratio
@@ -69,6 +69,7 @@ class LiveOrder:
     reduce_only: bool
     status: OrderStatus
     signed_at_ms: int
+    attempt: int = 1
     venue_order_id: str | None = None
     #: What its recorded fills add up to.
     executed_qty: Decimal = ZERO
@@ -129,6 +130,36 @@ def find_known_client_ids(session: Session, user_id: int, client_ids: AbstractSe
             select(Order.client_order_id).where(Order.user_id == user_id, Order.client_order_id.in_(client_ids))
         )
     )
+
+
+def find_venue_order_ids(session: Session, claim: Claim, decision_key: str) -> set[str | None]:
+    """Return the exchange's ids of a decision's orders."""
+    return set(
+        session.scalars(
+            select(Order.venue_order_id).where(
+                Order.bot_config_id == claim.bot_config_id,
+                Order.user_id == claim.user_id,
+                Order.decision_key == decision_key,
+            )
+        )
+    )
+
+
+def insert_adopted(session: Session, claim: Claim, order: LiveOrder, market_type: MarketType) -> LiveOrder:
+    """Insert an order that the exchange made by itself; return it with its id."""
+    columns = {name: getattr(order, name) for name in LiveOrder.__dataclass_fields__ if name != "id"}
+    row_id = session.scalars(
+        insert(Order)
+        .values(
+            **columns,
+            bot_config_id=claim.bot_config_id,
+            user_id=claim.user_id,
+            market_type=market_type,
+            lease_token=claim.token,
+        )
+        .returning(Order.id)
+    ).one()
+    return replace(order, id=row_id)
 
 
 def count_attempts(session: Session, claim: Claim, decision_key: str, leg: Leg) -> Attempts:

@@ -71,6 +71,8 @@ class ExchangeLines:
     egress: str = "default"
     #: Wire time of a simulation, for limits; None is the database's clock.
     now: Callable[[], datetime] | None = None
+    #: The local clock that signs, in nanoseconds since 1970.
+    now_ns: Callable[[], int] = time.time_ns
     _budgets: dict[str, ExchangeBudget] = field(default_factory=dict)
     _venues: dict[str, Venue] = field(default_factory=dict)
     _markets: dict[tuple[str, str], MarketData] = field(default_factory=dict)
@@ -156,7 +158,8 @@ class ExchangeLines:
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)
         # By market as well: the two keep filters of the same symbols, even where one server stands for both.
-        return self._venues.setdefault(f"{market_type} {url}", Venue(url, self.budget(environment, market_type)))
+        venue = Venue(url, self.budget(environment, market_type), now_ns=self.now_ns)
+        return self._venues.setdefault(f"{market_type} {url}", venue)
 
     def _credentials(self, user_id: int, api_key_id: int) -> tuple[str, Credentials]:
         with self.open_session(user_id) as session:

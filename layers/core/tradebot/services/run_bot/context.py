@@ -119,6 +119,8 @@ class Tick:
     unrecorded_funding: list[FundingPayment] = field(default_factory=list)
     #: What the user is told besides, and what is told already.
     outbox: list[Message] = field(default_factory=list)
+    #: Whether this tick has asked what became of the orders on record.
+    knows_orders: bool = False
     #: Orders that nobody knows the end of: they block entries.
     in_doubt: list[LiveOrder] = field(default_factory=list)
     #: Stops and take profits that rest at the exchange, as far as it has told.

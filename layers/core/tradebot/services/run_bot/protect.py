@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import protection_key
 from tradebot.engine import tick as engine
-from tradebot.errors import ExchangeAuthenticationError, ExchangeThrottledError, StopWouldTriggerError
+from tradebot.errors import (
+    ExchangeAuthenticationError,
+    ExchangeError,
+    ExchangeThrottledError,
+    StopWouldTriggerError,
+)
 from tradebot.repositories.orders import count_attempts
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
-from tradebot.services.run_bot.place_order import MIN_REMAINING_MS, Draft, Sent, place
+from tradebot.services.run_bot.place_order import Draft, Sent, place
 from tradebot.services.run_bot.recover import QUIET_MS, look_up
 from tradebot.services.run_bot.withdraw import withdraw
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from tradebot.repositories.orders import LiveOrder
     from tradebot.services.run_bot.context import Tick
 
-#: What a wait for the quiet time has to leave: a query, its list, a new placement, the record.
+#: Of the function's time, what a wait for the quiet time has to leave: a query, its list, a new order, the record.
 _LEFT_AFTER_QUIET_MS = 20_000
 
 
@@ -59,9 +64,15 @@ def resting_levels(tick: Tick) -> engine.Resting:
 
 
 def is_protected(tick: Tick) -> bool:
-    """Whether a stop rests for all that is held, or what is held is on its way out."""
-    wanted = _wanted(tick)
-    if wanted is None or tick.exit_is_in_doubt:
+    """Whether a stop rests for all that is held, or what is held is on its way out.
+
+    Where the exchange did not answer, what is not known counts as it was left: protected.
+    """
+    try:
+        wanted = _wanted(tick)
+    except ExchangeError:
+        return True
+    if not tick.knows_orders or wanted is None or tick.exit_is_in_doubt:
         return True
     return any(wanted.is_stop(order) for order in tick.resting)
 
@@ -74,8 +85,8 @@ def protect(tick: Tick) -> None:
     wanted = _wanted(tick)
     if wanted is None:
         withdraw(tick, tick.resting)
-    elif tick.exit_is_in_doubt or any(one.leg.is_protection for one in tick.in_doubt):
-        # An exit under way may have sold what another order would sell again; what was cancelled may still rest.
+    elif tick.exit_is_in_doubt or _stop_is_in_doubt(tick, wanted):
+        # An exit under way may have sold what another order would sell again; what is not known may rest.
         return
     elif isinstance(tick.failure, ExchangeAuthenticationError | ExchangeThrottledError):
         return  # nothing would be accepted
@@ -83,6 +94,12 @@ def protect(tick: Tick) -> None:
         _protect_futures(tick, wanted)
     else:
         _protect_spot(tick, wanted)
+
+
+def _stop_is_in_doubt(tick: Tick, wanted: Protection) -> bool:
+    """Whether another stop could do harm: on spot beside any that may rest; on futures it only reduces."""
+    doubtful = [order for order in tick.in_doubt if order.leg.is_protection]
+    return any(not tick.parameters.is_futures or order.decision_key == wanted.key for order in doubtful)
 
 
 def _wanted(tick: Tick) -> Protection | None:
@@ -175,6 +192,8 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
 
 
 def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
+    if any(order.leg is Leg.TAKE_PROFIT for order in tick.in_doubt):
+        return
     others = [order for order in tick.resting if order.leg is Leg.TAKE_PROFIT]
     if len(others) == 1 and wanted.is_take_profit(others[0]):
         return
@@ -217,7 +236,7 @@ def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
     """Wait until "no such order" means that it never was, if the function has the time."""
     signed_at_ms = sent.settlements[0].order.signed_at_ms
     wait_ms = signed_at_ms + QUIET_MS - tick.account.wire_now_ms()
-    if tick.remaining_ms() - wait_ms < MIN_REMAINING_MS + _LEFT_AFTER_QUIET_MS:
+    if tick.remaining_ms() - wait_ms < _LEFT_AFTER_QUIET_MS:
         return False
     tick.sleep(max(0, wait_ms) / 1000)
     return True

@@ -36,6 +36,7 @@ def reconcile(tick: Tick) -> None:
     if not tick.in_doubt and not tick.events:
         found += _position_differs(tick, view) if view.position is not None else _coins_missing(tick, view)
     tick.differences = found
+    _warn_of_liquidation(tick, view)
     serious = [one for one in found if one.kind.blocks_entries]
     if not serious:
         return
@@ -90,6 +91,18 @@ def _position_differs(tick: Tick, view: ExchangeView) -> list[Difference]:
             f"the bot's books {canonical(held)}."
         )
     return [Difference(FindingKind.POSITION_DIFFERS, text)]
+
+
+def _warn_of_liquidation(tick: Tick, view: ExchangeView) -> None:
+    """Say so where the exchange would liquidate before the stop is reached: the stop then never acts."""
+    position = None if tick.memory is None else tick.memory.position
+    if view.position is None or position is None or view.position.liquidation_price is None:
+        return
+    liquidation, (stop, _) = view.position.liquidation_price, position.stop
+    if position.side.sign * (stop - liquidation) <= 0:
+        tick.messages.append(
+            f"The exchange liquidates the position at {canonical(liquidation)}, before its stop at {canonical(stop)}."
+        )
 
 
 def _coins_missing(tick: Tick, view: ExchangeView) -> list[Difference]:

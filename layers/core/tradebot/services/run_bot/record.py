@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
@@ -10,9 +11,10 @@ from tradebot.errors import LeaseLostError
 from tradebot.repositories.findings import keep_findings
 from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
-from tradebot.repositories.orders import add_to_trade, insert_fills, settle_order
+from tradebot.repositories.orders import add_to_trade, insert_adopted, insert_fills, settle_order
 from tradebot.repositories.outbox import add_events
 from tradebot.services.run_bot.gates import is_closing
+from tradebot.services.run_bot.liquidation import NO_ROW
 from tradebot.services.run_bot.paper import record_paper_trades
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ def clear_recorded(tick: Tick) -> None:
 
 
 def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
+    if outcome.order.id == NO_ROW:
+        adopted = insert_adopted(session, tick.claim, outcome.order, tick.parameters.market_type)
+        outcome = replace(outcome, order=adopted)
     order, execution = outcome.order, outcome.execution
     after = order if execution is None else order.executed(execution)
     settle_order(

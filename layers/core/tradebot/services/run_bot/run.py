@@ -17,13 +17,15 @@ from tradebot.services.run_bot.decide import decide, fresh_memory, is_starting, 
 from tradebot.services.run_bot.ending import ending_of, ending_of_failure
 from tradebot.services.run_bot.funding import read_funding
 from tradebot.services.run_bot.gates import is_closing, require_key, time_of_unscheduled_tick, wants_to_trade
+from tradebot.services.run_bot.liquidation import adopt_liquidation
 from tradebot.services.run_bot.orders import act
 from tradebot.services.run_bot.paper import trade_on_paper, trades_on_paper
-from tradebot.services.run_bot.protect import is_protected, protect
+from tradebot.services.run_bot.protect import protect
 from tradebot.services.run_bot.reconcile import reconcile
 from tradebot.services.run_bot.record import finish
 from tradebot.services.run_bot.recover import recover_orders
 from tradebot.services.run_bot.steps import no_step
+from tradebot.services.run_bot.tell import tell
 from tradebot.services.run_bot.transfer import recover_transfers
 
 if TYPE_CHECKING:
@@ -120,23 +122,24 @@ class RunBot:
             self.step,
             self.sleep,
         )
-        defect: Exception | None = None
+        failure: Exception | None = None
         try:
             _trade(tick)
             ending = ending_of(tick)
-        except TradeBotError as error:
+        except Exception as error:  # noqa: BLE001  the bot is told and given back; a defect goes on to Lambda below
+            failure = error
             ending = ending_of_failure(tick, error)
-        except Exception as error:  # noqa: BLE001  the bot is told and given back; the error goes on to Lambda below
-            logger().exception("tick failed")
-            defect = error
-            ending = ending_of_failure(tick, error)
+        is_defect = failure is not None and not isinstance(failure, TradeBotError)
+        if is_defect:
+            logger().error("tick failed", exc_info=failure)
         self.exchanges.settle()
         try:
+            tell(tick, ending, failure)
             finish(tick, ending)
         except LeaseLostError:
             return "lease_lost", tick.actions
-        if defect is not None:
-            raise defect
+        if failure is not None and is_defect:
+            raise failure
         return ending.outcome, tick.actions
 
 
@@ -160,6 +163,7 @@ def _trade(tick: Tick) -> None:
     load_memory(tick)
     _recover(tick)
     if tick.parameters.is_futures:
+        adopt_liquidation(tick)
         read_funding(tick)
     try:
         _act_for_the_user(tick)
@@ -179,6 +183,7 @@ def _recover(tick: Tick) -> None:
         if tick.memory is None:
             tick.remember(fresh_memory(tick))
         recover_orders(tick)
+    tick.knows_orders = True
     recover_transfers(tick)
 
 
@@ -207,7 +212,3 @@ def _leave_protected(tick: Tick) -> None:
         protect(tick)
     except LeaseLostError as error:
         tick.messages.append(error.message)
-    if not is_protected(tick):
-        count("UnprotectedPositions")
-        logger().error("a position has no stop", actions=tick.actions)
-        tick.messages.append("The position has no stop at the exchange; the next tick tries again.")
