@@ -117,6 +117,10 @@ bench-engine: $(STAMP) ## Measure the backtest engine by itself, into docs/figur
 bench-peers: $(STAMP) ## Measure it against other engines, which get an environment of their own (.venv-peers)
 	@$(BIN)/python -m tests.bench.engine_peers
 
+.PHONY: prove
+prove: $(STAMP) ## Run every proof in full and write docs/proofs.md: hours [HISTORIES=n SEED=n PROOFS="kills mutants"]
+	@$(BIN)/python -m tests.proofs $(PROOFS) $(if $(HISTORIES),--histories $(HISTORIES)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: fuzz-engine
 fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
 	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py

@@ -68,14 +68,15 @@ class Venue:
 
     exchange: Exchange
     kind: MarketKind
+    api_key: str = API_KEY
 
     @property
     def executions(self) -> list[Execution]:
-        return list(self.exchange.state.all_executions_of(API_KEY))
+        return list(self.exchange.state.all_executions_of(self.api_key))
 
     @property
     def account(self) -> Any:
-        return self.exchange.state.accounts[API_KEY]
+        return self.exchange.state.accounts[self.api_key]
 
     @property
     def position(self) -> Decimal:
@@ -88,22 +89,22 @@ class Venue:
     def orders(self) -> dict[str, list[tuple[str, Decimal, int]]]:
         """Return status, executed quantity and number of every order that ever was, by client id."""
         found: dict[str, list[tuple[str, Decimal, int]]] = defaultdict(list)
-        for one in self.exchange.state.orders[API_KEY, self.kind, SYMBOL]:
+        for one in self.exchange.state.orders[self.api_key, self.kind, SYMBOL]:
             found[one.client_order_id].append((one.status, one.executed_quantity, one.order_id))
         return found
 
     def algos(self) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = defaultdict(list)
-        for one in self.exchange.state.conditionals.algos_of(API_KEY):
+        for one in self.exchange.state.conditionals.algos_of(self.api_key):
             found[one.client_algo_id].append(one)
         return found
 
     def protected_quantity(self) -> Decimal:
         """Return what live stops stand for."""
         if self.kind is MarketKind.FUTURES:
-            algos = self.exchange.state.conditionals.open_algos_of(API_KEY, SYMBOL)
+            algos = self.exchange.state.conditionals.open_algos_of(self.api_key, SYMBOL)
             return max((one.quantity for one in algos if one.is_stop), default=Decimal(0))
-        orders = self.exchange.state.open_orders_of(API_KEY, self.kind)
+        orders = self.exchange.state.open_orders_of(self.api_key, self.kind)
         return sum((one.remaining for one in orders if one.is_waiting), Decimal(0))
 
 
@@ -189,9 +190,12 @@ def _stop_differs(order: Any, listed: list[Any], venue: Venue) -> list[str]:
         executed = sum((e.quantity for e in venue.executions if e.order_id == algo.order_id), Decimal(0))
         if executed != order.executed_qty:
             return [f"LOST: {name} executed {order.executed_qty} here, {executed} there"]
-        there = "FILLED" if executed else there
-    same = {"FINISHED": {"FILLED", "EXPIRED", "CANCELED"}}.get(there, {there})
-    return [] if order.status.value in same else [f"{name} is {order.status} here, {there} there"]
+        there = next(
+            one.status
+            for one in venue.exchange.state.orders[venue.api_key, venue.kind, SYMBOL]
+            if one.order_id == algo.order_id
+        )
+    return [] if order.status.value == there else [f"{name} is {order.status} here, {there} there"]
 
 
 def _position_differs(books: Books, venue: Venue) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from contextlib import contextmanager
@@ -49,19 +50,28 @@ class _Time:
         self._clock.sleep(round(seconds * 1000))
 
 
+class _Even:
+    """Stands for the module `random` where the worker spreads its waits: a seed has to give the same history."""
+
+    @staticmethod
+    def uniform(low: float, high: float) -> float:
+        return (low + high) / 2
+
+
 @contextmanager
 def virtual_time(clock: VirtualClock) -> Iterator[None]:
     """Let every module of the worker that tells wire time read `clock`."""
-    shown = _Time(clock)
-    modules = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith(_TIMED) and getattr(module, "time", None) is time
+    places = [
+        (module, name, real, shown)
+        for path, module in list(sys.modules.items())
+        if path.startswith(_TIMED)
+        for name, real, shown in (("time", time, _Time(clock)), ("random", random, _Even()))
+        if getattr(module, name, None) is real
     ]
-    for module in modules:
-        module.time = shown  # type: ignore[attr-defined]  # it stands for the module
+    for module, name, _, shown in places:
+        setattr(module, name, shown)
     try:
         yield
     finally:
-        for module in modules:
-            module.time = time  # type: ignore[attr-defined]  # as above
+        for module, name, real, _ in places:
+            setattr(module, name, real)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from infra.local.postgres import FAST_AND_LOSE_ON_POWER_FAILURE, EmbeddedPostgres
 from infra.local.state import state_root
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.fixtures.database import TestDatabase
     from tests.proofs.simulation.clock import VirtualClock
 
-#: In front of pg_catalog, so that `now()` is this one. Columns' defaults were bound to the real one when they were made.
+#: In front of pg_catalog, so that `now()` is this one. Columns' defaults were bound to the real one at their making.
 _NOW = (
     "CREATE FUNCTION proof.{name}() RETURNS timestamptz LANGUAGE sql STABLE AS"
     " $$ SELECT coalesce(to_timestamp(nullif(current_setting('proof.now', true), '')::double precision),"
@@ -66,18 +67,27 @@ class Sessions:
         self._clock = clock
         self._point = point
         self._open: Any = None
+        event.listen(engine, "connect", self._tell_time)
+
+    def _tell_time(self, driver: Any, _: object) -> None:
+        plain = driver.execute_simple
+
+        def execute_simple(statement: str) -> Any:
+            if statement.startswith("BEGIN"):
+                self._open = driver
+                statement += f"; SET LOCAL proof.now = '{self._clock.ms / 1000:.3f}'"
+            return plain(statement)
+
+        driver.execute_simple = execute_simple
 
     @contextmanager
     def __call__(self, user_id: int | None) -> Iterator[Session]:
         self._point("transaction begins")
-        with session_scope(self._engine, user_id) as session:
-            driver: Any = session.connection().connection.driver_connection
-            driver.execute_simple(f"SET LOCAL proof.now = '{self._clock.ms / 1000:.3f}'")
-            self._open = driver
-            try:
+        try:
+            with session_scope(self._engine, user_id) as session:
                 yield session
-            finally:
-                self._open = None
+        finally:
+            self._open = None
         self._point("transaction ended")
 
     @property
@@ -86,6 +96,6 @@ class Sessions:
         return self._open is not None
 
     def lose(self) -> None:
-        """End the open transaction from outside and wait until it is gone."""
+        """End the open transaction from outside."""
         driver, self._open = self._open, None
-        driver._usock.shutdown(2)
+        driver._usock.shutdown(socket.SHUT_RDWR)

@@ -6,15 +6,17 @@ import heapq
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from infra.local.exchange.instruments import MarketKind
+from infra.local.exchange.liquidity import Liquidity, keep
 from infra.local.exchange.times import to_ms
 from tests.proofs.simulation.checks import Venue, differences, read_books
 from tests.proofs.simulation.market import at, end_ms, make_exchange
 from tests.proofs.simulation.plan import MINUTE_MS, MINUTES, Delivery, Plan, Switch, make_plan
-from tests.proofs.simulation.world import WIRE_BEGINS_MS
 from tests.proofs.simulation.worker import Disturbance, Run, Worker
+from tests.proofs.simulation.world import WIRE_BEGINS_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +60,8 @@ class _Play:
         self.exchange: Exchange = make_exchange(plan.rows, world.clock, plan.liquidity)
         world.exchange = self.exchange
         self.venue = Venue(self.exchange, MarketKind(plan.bot["position_type"]))
-        self.hits_before: dict[str, int] = {}
+        self.last_report: TickReport | None = None
+        self.hits_before: dict[int, dict[str, int]] = {}
         for worker in world.workers:
             worker.trace = self.say
             worker.start_process()
@@ -79,7 +82,7 @@ class _Play:
         self.clean_ticks()
         books = read_books(self.world.look, self.bot)
         self.outcome.wrong += differences(books, self.venue)
-        self.outcome.wrong += self.unprotected("at the end")
+        self.outcome.wrong += self.unprotected("at the end", self.last_report)
         self.count(books)
         self.world.forget(self.bot)
         return self.outcome
@@ -115,6 +118,7 @@ class _Play:
             self.exchange.faults.add(fault, now_ms=self.world.clock.ms)
         self.say(f"tick {delivery.minute} at {worker.name}")
         run = Run(at(delivery.minute), _disturbances(delivery.trouble))
+        self.hits_before[id(run)] = self.hits()
         worker.begin(run, self.bot, self.world.user_id)
         self.after(worker, run)
         if run.is_over:
@@ -132,19 +136,27 @@ class _Play:
             self.seen["ticks that raised"] += 1
             self.say(f"  raised {type(run.error).__name__}: {run.error}")
         elif run.report is not None:
-            self.completed(run.report)
+            self.completed(run)
+
+    def hits(self) -> dict[str, int]:
+        """Return how often each fault has hit."""
+        return dict(
+            self.exchange.faults.report()["hits"], refused=sum(self.exchange.traffic.report()["refused"].values())
+        )
 
     def wake(self, worker: Worker, run: Run) -> None:
         worker.wake()
         self.after(worker, run)
 
-    def completed(self, report: TickReport) -> None:
+    def completed(self, run: Run) -> None:
+        report = run.report
+        assert report is not None
         self.seen[f"ticks {report.outcome}"] += 1
+        self.last_report = report
         self.say(f"  {report.outcome}: {', '.join(report.actions)}")
         for action in report.actions:
             self.seen[action] += 1
-        hits = self.exchange.faults.report()["hits"]
-        was_disturbed, self.hits_before = hits != self.hits_before, hits
+        was_disturbed = self.hits() != self.hits_before.pop(id(run))
         if report.outcome in {"done", "stopped"} and not was_disturbed and not self.others_run():
             self.outcome.wrong += self.unprotected("at the end of a tick", report)
 
@@ -159,6 +171,10 @@ class _Play:
             return []
         self.seen["positions looked at"] += 1
         sellable = held - held % rules.step_size
+        price = self.exchange.market.quote(rules).last
+        if self.venue.kind is MarketKind.SPOT and sellable * price < rules.min_notional * Decimal("1.05"):
+            self.seen["remainders too small to sell"] += 1
+            return []
         if self.venue.protected_quantity() >= sellable:
             return []
         actions = () if report is None else report.actions
@@ -176,6 +192,7 @@ class _Play:
         """Nothing is disturbed any more: two ticks, after leases and quiet times have passed."""
         self.exchange.faults.clear()
         self.exchange.traffic.forgive()
+        keep(self.exchange.state, Liquidity())
         if self.plan.switches:
             self.world.switch(self.bot, starts=True)
         clock = self.world.clock
@@ -188,11 +205,12 @@ class _Play:
             self.move_market()
             self.say(f"clean tick {minute}")
             run = Run(at(minute))
+            self.hits_before[id(run)] = self.hits()
             worker.begin(run, self.bot, self.world.user_id)
             if run.report is None:
                 self.outcome.wrong.append(f"a clean tick raised {type(run.error).__name__}: {run.error}")
             else:
-                self.completed(run.report)
+                self.completed(run)
                 if run.report.outcome not in {"done", "stopped"}:
                     self.outcome.wrong.append(f"a clean tick was {run.report.outcome}")
 
@@ -204,7 +222,7 @@ class _Play:
             seen[f"orders {order.leg.value} {order.status.value}"] += 1
             if 0 < order.executed_qty < order.quantity:
                 seen["partial fills"] += 1
-        for kind, number in self.exchange.faults.report()["hits"].items():
+        for kind, number in self.hits().items():
             seen[f"fault {kind}"] += number
         seen[f"histories {self.venue.kind.value}"] += 1
 

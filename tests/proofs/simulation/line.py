@@ -40,15 +40,15 @@ class InProcessLine(HTTPAdapter):
         self._exchange = exchange
         self._point = point
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:  # type: ignore[override]  # what else it takes concerns sockets
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         parts = urlsplit(request.url or "")
         name = f"{request.method} {parts.path}"
         self._point(f"{name} leaves")
         began_ms = self._clock.ms
         self._clock.sleep(LATENCY_MS)
-        body = request.body or b""
+        body: Any = request.body or b""
         text = body if isinstance(body, str) else body.decode()
-        key = request.headers.get("X-MBX-APIKEY")
+        key: Any = request.headers.get("X-MBX-APIKEY")
         wire = Wire(request.method or "", parts.path, parts.query, text, key, _SOURCE)
         exchange = self._exchange()
         try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from tests.proofs.simulation.clock import VirtualClock
+    from infra.local.exchange.times import WireClock
 
 BEGIN = datetime(2023, 1, 2, tzinfo=UTC)
 WARM_UP = 300
@@ -92,7 +92,7 @@ def drawn_rows(random: Random, count: int) -> list[Row]:
     return rows
 
 
-def make_exchange(rows: Sequence[Row], clock: VirtualClock, liquidity: Liquidity | None = None) -> Exchange:
+def make_exchange(rows: Sequence[Row], clock: WireClock, liquidity: Liquidity | None = None) -> Exchange:
     """Return an exchange with one account; its market stands at the end of the fall."""
     market = MinuteMarket(Minutes(rows), _INSTRUMENTS, to_ms(at(0)), Decimal(2))
     exchange = Exchange(Settings(limits_factor=100), market, State(None, durable=False), clock=clock)

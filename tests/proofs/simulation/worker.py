@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from tradebot.services.exchange_lines import ExchangeLines
 from tradebot.services.run_bot import RunBot, TickReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from infra.local.exchange.exchange import Exchange
@@ -67,7 +67,7 @@ class Run:
 
 
 class Worker:
-    """A slot for worker processes: the connection and ccxt's objects are kept, everything a process remembers is not."""
+    """A slot for worker processes: the connection and ccxt's objects are kept, what a process remembers is not."""
 
     def __init__(
         self, database: TestDatabase, keys: Any, clock: VirtualClock, exchange: Callable[[], Exchange], name: str
@@ -92,9 +92,22 @@ class Worker:
 
     def start_process(self) -> None:
         """Forget what a process remembers."""
-        lines = ExchangeLines(self._sessions, self._keys, self._client, make_key_checker, make_wallet, lambda *_: URL)
+        lines = ExchangeLines(
+            self._sessions,
+            self._keys,
+            self._client,
+            make_key_checker,
+            make_wallet,
+            lambda *_: URL,
+            now_ns=lambda: self._clock.ms * 1_000_000,
+        )
         self._run_bot = RunBot(
-            self._sessions, lines, "tick", self._counter, self._point, lambda seconds: self._clock.sleep(int(seconds * 1000))
+            self._sessions,
+            lines,
+            "tick",
+            self._counter,
+            self._point,
+            lambda seconds: self._clock.sleep(int(seconds * 1000)),
         )
 
     def _client(self, venue: Venue, environment: str, market: str, *, api_key: str = "", secret_key: str = "") -> Any:
@@ -152,9 +165,7 @@ class Worker:
             return FUNCTION_MS - (self._clock.ms - run.began_ms - run.frozen_ms)
 
         try:
-            run.report = self._run_bot(
-                bot_config_id=bot, user_id=user, tick_at=run.tick_at, remaining_ms=remaining_ms
-            )
+            run.report = self._run_bot(bot_config_id=bot, user_id=user, tick_at=run.tick_at, remaining_ms=remaining_ms)
         except KilledError:
             run.is_killed = True
         except BaseException as error:  # noqa: BLE001  Lambda logs it and goes on, and the history tells it

@@ -49,7 +49,7 @@ BOT: dict[str, Any] = {
     "is_active": True,
 }
 #: Of a bot's rows all that a history leaves behind: the next one's exchange counts its ids anew.
-_LEFT = (
+LEFT = (
     "fills",
     "trades",
     "orders",
@@ -136,27 +136,29 @@ class World:
         worker.start_process()
         worker.begin(run, bot, self.user_id)
         assert run.report is not None, run.error
-        assert run.report.outcome == "done", run.report
+        assert run.report.outcome == "done", (run.report, run.names, self._message(bot))
         with session_scope(self.look, None) as session:
             state = session.execute(select(*BotState.__table__.columns).where(BotState.id == bot)).one()._asdict()
         self.forget(bot)
         left_out = {"id", "user_id", "last_updated_at", "lease_expires_at"}
         return {name: value for name, value in state.items() if name not in left_out}
 
+    def _message(self, bot: int) -> str | None:
+        with session_scope(self.look, None) as session:
+            return session.scalar(select(BotState.last_error_message).where(BotState.id == bot))
+
     def _insert(self, values: dict[str, Any], state: dict[str, Any]) -> int:
         columns = {**BOT, "user_id": self.user_id, "api_key_id": self.api_key_id, **values}
         with session_scope(self.look, None) as session:
             bot: int = session.scalars(insert(BotConfig).values(**columns).returning(BotConfig.id)).one()
             started = datetime(2000, 1, 1, tzinfo=UTC)
-            session.execute(
-                insert(BotState).values(id=bot, user_id=self.user_id, **{"started_at": started, **state})
-            )
+            session.execute(insert(BotState).values(id=bot, user_id=self.user_id, **{"started_at": started, **state}))
         return bot
 
     def forget(self, bot: int) -> None:
         """Delete a bot and all that a history has written."""
         with session_scope(self.look, None) as session:
-            for table in _LEFT:
+            for table in LEFT:
                 session.execute(text(f"DELETE FROM {table}"))
             session.execute(text("DELETE FROM bot_configs WHERE id = :bot"), {"bot": bot})
 

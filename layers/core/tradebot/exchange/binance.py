@@ -156,6 +156,9 @@ class BinanceClient:
     def open_stops(self, symbol: str) -> tuple[VenueStop, ...]:
         raise NotImplementedError("algo stops are futures'")
 
+    def find_order_of_stop(self, symbol: str, order_id: int) -> VenueOrder:
+        raise NotImplementedError("algo stops are futures'")
+
     def cancel_stop(self, client_algo_id: str, signed_at_ms: int | None = None) -> None:
         raise NotImplementedError("algo stops are futures'")
 

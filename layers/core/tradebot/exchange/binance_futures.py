@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradebot.domain.order import OrderRequest, StopRequest
-    from tradebot.exchange.venue_records import FundingPayment, LeverageBracket, VenuePosition, VenueStop
+    from tradebot.exchange.venue_records import FundingPayment, LeverageBracket, VenueOrder, VenuePosition, VenueStop
 
 ALREADY_ISOLATED_CODE = -4046
 INCOME_PAGE_SIZE = 1_000
@@ -122,6 +122,10 @@ class BinanceFuturesClient(BinanceClient):
         name = {"clientAlgoId": outgoing.client_id(client_algo_id)}
         body = self._ask("fapiPrivateGetAlgoOrder", name, purpose=Purpose.FIND)
         return stop_of(body, client_algo_id=client_algo_id)
+
+    def find_order_of_stop(self, symbol: str, order_id: int) -> VenueOrder:
+        body = self._ask(self.FIND_ORDER, {"symbol": symbol, "orderId": order_id}, purpose=Purpose.FIND)
+        return self._order(body, symbol, None)
 
     def open_stops(self, symbol: str) -> tuple[VenueStop, ...]:
         rows = answers.rows_of(self._ask("fapiPrivateGetOpenAlgoOrders", {"symbol": symbol}))

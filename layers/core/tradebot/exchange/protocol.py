@@ -181,6 +181,10 @@ class Account(Funded, Protocol):
         """Query a stop; OrderAbsentError where the exchange does not show it (yet)."""
         ...
 
+    def find_order_of_stop(self, symbol: str, order_id: int) -> VenueOrder:
+        """Query the market order that a stop became; OrderAbsentError where the exchange does not show it (yet)."""
+        ...
+
     def open_stops(self, symbol: str) -> tuple[VenueStop, ...]:
         """Return the symbol's stops that still wait, ours and others'."""
         ...

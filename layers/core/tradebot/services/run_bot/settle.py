@@ -107,19 +107,31 @@ def settlement_of_stop(tick: Tick, order: LiveOrder, stop: VenueStop) -> Settlem
         return doubtful(tick, order, "the stop is triggering at the exchange")
     venue_order_id = str(stop.order_id)
     try:
-        fills = _new_fills(tick, order, stop.order_id, stop.quantity)
-        if fills is None and stop.status is StopStatus.FINISHED and _is_flat(tick):
-            # It only reduces: less was left of the position than it stood for.
-            fills = tick.account.order_fills(order.symbol, stop.order_id) or None
-        if fills is None:
-            return doubtful(tick, order, "the stop's trades are not visible yet", venue_order_id=venue_order_id)
-        prices = _commission_prices(tick, fills)
+        read = _of_triggered(tick, order, stop.order_id)
     except ExchangeError as error:
-        reason = f"the stop's trades could not be read: {error.message}"
-        return doubtful(tick, order, reason, venue_order_id=venue_order_id)
+        read = f"the stop's trades could not be read: {error.message}"
+    if isinstance(read, str):
+        return doubtful(tick, order, read, venue_order_id=venue_order_id)
     tick.undoubt(order)
     tick.unrest(order)
-    return Settlement(order, OrderStatus.FILLED, venue_order_id, fills, prices)
+    return read
+
+
+def _of_triggered(tick: Tick, order: LiveOrder, order_id: int) -> Settlement | str:
+    """Return what the market order has come to that a stop became; or say why that cannot be known yet.
+
+    It only reduces, and the book may be thin: what it executed need not be what the stop stood for.
+    """
+    became = tick.account.find_order_of_stop(order.symbol, order_id)
+    if became.status.is_live:
+        return f"the stop's order is {became.status} at the exchange"
+    settlement = Settlement(order, became.status, str(order_id))
+    if not became.executed_quantity:
+        return settlement
+    fills = _new_fills(tick, order, order_id, became.executed_quantity)
+    if fills is None:
+        return "the stop's trades are not visible yet"
+    return replace(settlement, fills=fills, commission_prices=_commission_prices(tick, fills))
 
 
 def doubtful(
@@ -157,10 +169,6 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
         known = find_trade_ids(session, tick.claim.user_id, order.id)
     known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
     return tuple(fill for fill in fills if fill.trade_id not in known)
-
-
-def _is_flat(tick: Tick) -> bool:
-    return not tick.account.position(tick.parameters.symbol).quantity
 
 
 def _commission_prices(tick: Tick, fills: tuple[Fill, ...]) -> dict[str, Decimal]:
