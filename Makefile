@@ -71,6 +71,10 @@ invoke: $(STAMP) ## Run one function on one event file: make invoke F=bot_runner
 kill-switch: $(STAMP) ## Keep every bot of the running `make up` from entering: make kill-switch ON=1 REASON="why", or OFF=1
 	@$(BIN)/python -m infra.local.kill_switch $(if $(OFF),off,$(if $(ON),on)) $(if $(REASON),--reason "$(REASON)")
 
+.PHONY: rotate-keys
+rotate-keys: $(STAMP) ## Have KMS wrap the data keys of all exchange keys anew where `make up` runs, with progress
+	@$(BIN)/python -m infra.local.rotate_keys
+
 .PHONY: replay
 replay: $(STAMP) ## Replay four real days of BTCUSDT through the whole path and reconcile [START=iso END=iso CANDLES=path]
 	@$(BIN)/python -m infra.local.replay $(if $(CANDLES),--candles "$(CANDLES)") $(if $(START),--start "$(START)") $(if $(END),--end "$(END)")

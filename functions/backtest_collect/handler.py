@@ -1,10 +1,10 @@
-"""A step of the backtest workflow: writes what the chunks gave."""
+"""The last step of the backtest workflow: statistics, tables, report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import backtest_step
+from tradebot.bootstrap import collect_backtest
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 @observed
-def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
     """Answer the workflow's task."""
-    return backtest_step("collect")(event)
+    return collect_backtest()(event)

@@ -1,10 +1,10 @@
-"""A step of the backtest workflow: fetches one month of candles into the bucket."""
+"""A step of the backtest workflow: fetches months of candles into the bucket."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import backtest_step
+from tradebot.bootstrap import fetch_candles
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 @observed
-def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer the workflow's task."""
-    return backtest_step("fetch")(event)
+    return fetch_candles()(event, context.get_remaining_time_in_millis)

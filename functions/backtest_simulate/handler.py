@@ -1,10 +1,10 @@
-"""A step of the backtest workflow: runs the engine over the next chunk."""
+"""A step of the backtest workflow: runs the engine as far as its time allows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import backtest_step
+from tradebot.bootstrap import simulate_backtest
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 @observed
-def handler(event: object, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer the workflow's task."""
-    return backtest_step("simulate")(event)
+    return simulate_backtest()(event, context.get_remaining_time_in_millis)

@@ -1,10 +1,10 @@
-"""Every quarter of an hour what has to happen; at once mail that the API asks for, and the operator's switch."""
+"""Every quarter of an hour what has to happen; at once mail that the API asks for, and what an operator commands."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import run_maintenance, send_mail, switch_platform
+from tradebot.bootstrap import rotate_data_keys, run_maintenance, send_mail, switch_platform
 from tradebot.observability import observed
 
 if TYPE_CHECKING:
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 @observed
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes both
-    """Run once, or carry out {"kill_switch": {"on", "by", "reason"}}. Repeating either is safe."""
+    """Run once, or carry out {"kill_switch": {"on", "by", "reason"}} or {"rotate": {"most"}}. Repeating is safe."""
     if "kill_switch" in event:
         return switch_platform()(event["kill_switch"])
+    if "rotate" in event:
+        return {"rotation": rotate_data_keys()(is_started=True, **event["rotate"])}
     if event.get("send_mail"):
         return {"mails_sent": send_mail()()}
     return {"key_checks_requested": run_maintenance()()}

@@ -86,5 +86,18 @@ LAYERS: dict[str, Layer] = {
         kept_only={"ccxt": ("__init__.py", "base/*", "binance.py", "abstract/__init__.py", "abstract/binance.py")},
         replaced={"ccxt/__init__.py": '"""Binance alone: the other exchanges are not shipped."""\n'},
     ),
+    "pandas": Layer(
+        distributions=("pandas",),
+        over=("observability", "database"),
+        left_out={"tzdata": "its tables of time zones are for Windows; everything here is in UTC"},
+        # Together 60 MB: their tests, and what compiles Fortran and C against them.
+        dropped=(
+            "pandas/tests",
+            "numpy/**/tests",
+            "numpy/f2py",
+            "numpy/_core/include",
+            "numpy/_core/lib",
+        ),
+    ),
     "migrations": Layer(distributions=("alembic",), over=("observability", "database")),
 }

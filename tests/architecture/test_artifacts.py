@@ -77,8 +77,8 @@ def test_a_function_does_its_first_work_from_its_artifacts_alone(function: str) 
     """Most modules are imported by the first invocation, so importing the handler alone would show little."""
     answers = first_work(function).answers
     assert answers
-    # As far as AWS or the database, which are not there, or to what is not available yet.
-    expected = {"NoAwsError", "DatabaseUnavailableError", "InterfaceError", "NotAvailableYetError"}
+    # As far as AWS, the database or the exchange, which are not there.
+    expected = {"NoAwsError", "DatabaseUnavailableError", "InterfaceError", "ExchangeUnavailableError"}
     for answer in answers:
         assert not answer.error or expected & set(answer.error), answer
 
@@ -95,15 +95,23 @@ def test_a_function_carries_no_package_that_its_first_work_does_not_import(funct
 
 
 #: What the events alone do not reach, for want of a database.
-BEFORE_THE_EVENTS = {
-    "BotRunnerFunction": """
+_CCXT = """
 from tradebot.exchange.ccxt_loader import binance_class
 exchange = binance_class()({"apiKey": "k" * 64, "secret": "s" * 64})
 for section, path in (("private", "order"), ("fapiPrivate", "order"), ("sapi", "asset/query/trading-fee")):
     signed = exchange.sign(path, [section], "POST", {"symbol": "BTCUSDT", "timestamp": 1})
     assert "signature=" in signed["url"] + str(signed["body"]), signed
-""",
+"""
+BEFORE_THE_EVENTS = {
+    "BotRunnerFunction": _CCXT,
+    "BacktestPlanFunction": _CCXT,
+    "BacktestFetchFunction": _CCXT,
     "ApiFunction": "import swagger_ui_bundle",
+    "BacktestCollectFunction": """
+import pandas as pd
+table = pd.DataFrame({"at": pd.to_datetime([0, 1], unit="ms", utc=True), "pnl": [1, -1]})
+assert list(table.groupby(table["at"].dt.hour)["pnl"].sum()) == [0]
+""",
 }
 
 

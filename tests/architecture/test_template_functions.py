@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import tradebot.errors
+import tradebot.services.run_backtest.errors
 from infra.local.cloud.translate import TemplateError, load, translate
 from tests.architecture.templates import (
     FUNCTIONS,
@@ -239,26 +241,37 @@ def tasks(states: Json) -> Json:
 
 def test_the_workflow_calls_each_step_and_waits_longer_than_it_may_run() -> None:
     named = load(ROOT / "template.yaml")["Resources"]["BacktestStateMachine"]["Properties"]["DefinitionSubstitutions"]
-    called = {task["Resource"].strip("${}"): task for task in tasks(definition()["States"]).values()}
-    assert set(called) == set(named)
-    for name, task in called.items():
+    called = [(task["Resource"].strip("${}"), task) for task in tasks(definition()["States"]).values()]
+    assert {name for name, _ in called} == set(named)
+    for name, task in called:
         function = functions()[named[name]["Fn::GetAtt"][0]]
         assert task["TimeoutSeconds"] > function["Timeout"]
-    assert len(called) == len([name for name in FUNCTIONS if name.startswith("Backtest")])
+    assert len(named) == len([name for name in FUNCTIONS if name.startswith("Backtest")])
 
 
-def test_nothing_in_the_workflow_hides_an_error_or_its_name() -> None:
-    """Uncaught, an error ends the execution as failed under its name; a Fail state may not repeat a `States.` one."""
-    text = (ROOT / "infra/statemachines/backtest.asl.json").read_text()
-    assert "Catch" not in text
-    assert "States.ALL" not in text
-    retried = {
-        error
-        for task in tasks(definition()["States"]).values()
-        for rule in task["Retry"]
-        for error in rule["ErrorEquals"]
-    }
-    assert all(error.startswith("Lambda.") for error in retried), "only what is Lambda's fault is tried again"
+def test_every_failure_of_the_workflow_is_written_down_and_ends_it_as_failed() -> None:
+    states = definition()["States"]
+    for name, state in states.items():
+        if state["Type"] in {"Task", "Map"} and name != "RecordFailure":
+            (rule,) = state["Catch"]
+            assert rule == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "RecordFailure"}, name
+    assert states["RecordFailure"]["Next"] == "Failed"
+    assert states["Failed"]["Type"] == "Fail"
+
+
+def test_the_workflow_tries_again_what_may_help_and_waits_as_the_exchange_asks() -> None:
+    for name, task in tasks(definition()["States"]).items():
+        for rule in task["Retry"]:
+            for error in rule["ErrorEquals"]:
+                kind = getattr(tradebot.errors, error, getattr(tradebot.services.run_backtest.errors, error, None))
+                assert kind is None or kind.retryable, (name, error)
+                assert kind is not None or error.split(".")[0] in {"Lambda", "Runtime", "Sandbox"}, (name, error)
+            if "ExchangeThrottledError" in rule["ErrorEquals"]:
+                # A weight window is a minute long; chance could shorten the wait.
+                assert rule["IntervalSeconds"] > 60
+                assert "JitterStrategy" not in rule
+            else:
+                assert rule["JitterStrategy"] == "FULL"
 
 
 def test_the_workflow_is_one_that_the_local_runtime_can_run() -> None:

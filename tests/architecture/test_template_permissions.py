@@ -60,7 +60,7 @@ def test_no_role_stands_without_its_user(deployment: str) -> None:
 
 
 @every_deployment
-def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: str) -> None:
+def test_only_the_bot_runner_may_decrypt_only_the_api_seal_and_only_maintenance_rewrap(deployment: str) -> None:
     allowed = {
         (holder, action)
         for holder in holders(deployment)
@@ -68,7 +68,10 @@ def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: s
         for action in statement["Action"]
         if action.startswith("kms:")
     }
-    assert allowed == {("BotRunnerRole", "kms:Decrypt"), ("ApiRole", "kms:GenerateDataKey")}
+    rewrapping = {"kms:ReEncryptFrom", "kms:ReEncryptTo"}
+    assert allowed == {("BotRunnerRole", "kms:Decrypt"), ("ApiRole", "kms:GenerateDataKey")} | {
+        ("MaintenanceRole", action) for action in rewrapping
+    }
     for holder, action in allowed:
         (statement,) = [s for s in statements(deployment, holder) if action in s["Action"]]
         assert statement["Condition"]["StringEquals"] == {
@@ -76,6 +79,9 @@ def test_only_the_bot_runner_may_decrypt_and_only_the_api_may_seal(deployment: s
             "kms:EncryptionContext:purpose": "exchange-key",
         }
         assert statement["Resource"] == [{"Ref": "CredentialsKeyArn"}]
+        # Under a key of somebody else's, what was rewrapped would open there.
+        same_key = {"kms:ReEncryptOnSameKey": "true"} if action in rewrapping else None
+        assert statement["Condition"].get("Bool") == same_key
 
 
 def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
@@ -87,6 +93,8 @@ def test_the_key_itself_refuses_whoever_does_not_name_the_context() -> None:
         "kms:EncryptionContext:user_id": "false",
         "kms:EncryptionContext:api_key_id": "false",
     }
+    (rewrapping,) = [s for s in key if any(action.startswith("kms:ReEncrypt") for action in s["Action"])]
+    assert rewrapping["Condition"] == {**using[0]["Condition"], "Bool": {"kms:ReEncryptOnSameKey": "true"}}
     assert not any("*" in action for statement in key for action in statement["Action"])
 
 
@@ -102,16 +110,69 @@ def test_only_the_dispatcher_switches_the_tick_rule_off(deployment: str) -> None
 
 
 @every_deployment
-def test_functions_invoke_the_bot_runner_the_api_also_the_sender_of_mail_and_the_workflow_its_steps(
+def test_functions_invoke_the_bot_runner_the_api_also_mail_and_the_plan_and_the_workflow_its_steps(
     deployment: str,
 ) -> None:
-    bot_runner = [{"Fn::GetAtt": ["BotRunnerFunction", "Arn"]}]
+    bot_runner, mail, plan = (
+        {"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in ("BotRunner", "Maintenance", "BacktestPlan")
+    )
     invoking = granted(deployment, "lambda:InvokeFunction")
     assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole"}
-    assert invoking["DispatcherRole"] == invoking["MaintenanceRole"] == bot_runner
-    assert invoking["ApiRole"] == [*bot_runner, {"Fn::GetAtt": ["MaintenanceFunction", "Arn"]}]
+    assert invoking["DispatcherRole"] == invoking["MaintenanceRole"] == [bot_runner]
+    assert invoking["ApiRole"] == [bot_runner, plan, mail]
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps
+
+
+@every_deployment
+def test_the_api_starts_and_stops_the_one_workflow_and_maintenance_looks_at_it(deployment: str) -> None:
+    machine = {"Ref": "BacktestStateMachine"}
+    states = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    executions = {"Fn::Sub": f"{states}:execution:${{AWS::StackName}}-backtest:*"}
+    assert granted(deployment, "states:StartExecution") == {"ApiRole": [machine]}
+    assert granted(deployment, "states:StopExecution") == {"ApiRole": [executions]}
+    assert granted(deployment, "states:DescribeExecution") == {"MaintenanceRole": [executions]}
+    others = {
+        action
+        for holder in holders(deployment)
+        for statement in statements(deployment, holder)
+        for action in statement["Action"]
+        if action.startswith("states:")
+    }
+    assert others == {"states:StartExecution", "states:StopExecution", "states:DescribeExecution"}
+
+
+CANDLES = ["CandleBucket}/candles/*", "CandleBucket}/candle-parts/*"]
+REPORTS = ["ReportBucket}/backtests/*"]
+
+
+@every_deployment
+def test_each_function_reaches_those_objects_that_it_reads_and_writes(deployment: str) -> None:
+    allowed = {
+        action: {
+            holder: [resource["Fn::Sub"].removeprefix("arn:${AWS::Partition}:s3:::${") for resource in found]
+            for holder, found in granted(deployment, f"s3:{action}").items()
+        }
+        for action in ("GetObject", "PutObject", "DeleteObject", "ListBucket")
+    }
+    assert allowed == {
+        "GetObject": {
+            "ApiRole": REPORTS,
+            "BacktestFetchRole": CANDLES,
+            "BacktestSimulateRole": CANDLES + REPORTS,
+            "BacktestCollectRole": CANDLES + REPORTS,
+        },
+        "PutObject": {
+            "BacktestFetchRole": CANDLES,
+            "BacktestSimulateRole": REPORTS,
+            "BacktestCollectRole": REPORTS,
+        },
+        "DeleteObject": {"ApiRole": REPORTS},
+        "ListBucket": {
+            "ApiRole": ["ReportBucket}"],
+            **{f"Backtest{step}Role": ["CandleBucket}"] for step in ("Plan", "Fetch", "Simulate", "Collect")},
+        },
+    }
 
 
 @every_function

@@ -18,6 +18,7 @@ from tradebot_api.routers import (
     accounts,
     api_keys,
     audit_events,
+    backtests,
     bot_configs,
     bots,
     health,
@@ -56,7 +57,7 @@ def create_app(use_cases: ApiUseCases | None = None) -> FastAPI:
     )
     app.state.use_cases = use_cases
     v1 = APIRouter(prefix=PREFIX)
-    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots, history, stopping):
+    for part in (health, sessions, accounts, audit_events, api_keys, bot_configs, bots, history, stopping, backtests):
         v1.include_router(part.router)
     v1.include_router(docs_router)
     app.include_router(v1)

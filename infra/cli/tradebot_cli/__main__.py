@@ -16,7 +16,8 @@ _EXAMPLES = """examples:
   tradebot backtest BTCUSDT-1m-2023-03.csv --strategy ema --timeframe 5m
   tradebot backtest BTCUSDT-1m-2023-0*.csv --market futures --leverage 3 --trailing-stop --trailing-stop-perc 1 \\
       --plot result.html --trades trades.csv
-exit codes: 0 a result, 2 the options, 3 the candles, 4 an output file, 130 interrupted"""
+  tradebot backtest --remote --symbol BTCUSDT --timeframe 5m --start 2023-01-01 --end 2024-01-01 --plot result.html
+exit codes: 0 a result, 2 the options, 3 the candles, 4 an output file, 5 the platform, 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tradebot.domain.timeframe import Timeframe
 from tradebot.errors import InvalidInputError
+from tradebot.report.csv_tables import days_csv, trades_csv
 from tradebot_cli.backtest_setup import plan_of, setup_of
-from tradebot_cli.csv_output import write_days, write_trades
 from tradebot_cli.errors import CommandError, ExitCode
 from tradebot_cli.resample import resample
 from tradebot_cli.simulation import period_of, run
@@ -23,12 +23,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tradebot.engine.candles import CandleArray
+    from tradebot.report.result import Result
     from tradebot_cli.candle_file import CandleFile
-    from tradebot_cli.simulation import Result
 
 
 def backtest(options: argparse.Namespace) -> None:
     """Run it. Raise CommandError with what to say and the exit code."""
+    if options.remote:
+        from tradebot_cli.remote import backtest_remotely  # noqa: PLC0415  # not before somebody wants it
+
+        _require_writable(options)
+        backtest_remotely(options)
+        return
+    if not options.candles:
+        raise CommandError(ExitCode.USAGE, "which candles? Name a CSV of klines, or give --remote")
     plan_of(options, Timeframe.M1)  # what is wrong with the options is said before a long file is read
     _require_writable(options)
     with _progress(options, f"Reading {options.candles[0].name}", None):
@@ -46,7 +55,7 @@ def backtest(options: argparse.Namespace) -> None:
     except InvalidInputError as error:
         raise CommandError(ExitCode.USAGE, error.message) from error
     notes = [*_reading_notes(read), *notes, *_result_notes(result)]
-    written = _write(options, result)
+    written = _write(options, result, candles)
     if options.json:
         print(json.dumps(_document(result, notes), indent=2))
         return
@@ -56,30 +65,37 @@ def backtest(options: argparse.Namespace) -> None:
         console.print(f"Wrote {path}", soft_wrap=True, markup=False)
 
 
-def _write(options: argparse.Namespace, result: Result) -> list[Path]:
+def _write(options: argparse.Namespace, result: Result, candles: CandleArray) -> list[Path]:
     if options.trades:
-        write_trades(options.trades, result)
+        _write_text(options.trades, trades_csv(result))
     if options.daily:
-        write_days(options.daily, result)
+        _write_text(options.daily, days_csv(result))
     if options.plot:
         with _progress(options, "Drawing", None):
-            _plot(options.plot, result)
+            _plot(options.plot, result, candles)
     return [path for path in (options.trades, options.daily, options.plot) if path]
 
 
-def _plot(path: Path, result: Result) -> None:
-    from tradebot_cli.plot.picture import picture_of  # noqa: PLC0415  # not before somebody wants one
-
-    picture = picture_of(result)
+def _write_text(path: Path, text: str) -> None:
     try:
-        if path.suffix.lower() == ".html":
-            from tradebot_cli.plot.html_page import write_page  # noqa: PLC0415
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise CommandError(ExitCode.OUTPUT, f"cannot write {path}: {error.strerror}") from error
 
-            write_page(path, picture, result)
-        else:
-            from tradebot_cli.plot.png_chart import write_chart  # noqa: PLC0415  # matplotlib takes a second
 
-            write_chart(path, picture, result)
+def _plot(path: Path, result: Result, candles: CandleArray) -> None:
+    from tradebot.report.picture import picture_of  # noqa: PLC0415  # not before somebody wants one
+
+    picture = picture_of(result.setup, result.output, [candles[result.output.warm_up :]])
+    if path.suffix.lower() == ".html":
+        from tradebot.report.html_page import page  # noqa: PLC0415
+
+        _write_text(path, page(picture, result))
+        return
+    try:
+        from tradebot_cli.png_chart import write_chart  # noqa: PLC0415  # matplotlib takes a second
+
+        write_chart(path, picture, result)
     except ModuleNotFoundError as error:
         raise CommandError(
             ExitCode.OUTPUT, f"a PNG needs {error.name}: pip install 'tradebot[cli]', or ask for an .html page"

@@ -14,6 +14,8 @@ class ExitCode(IntEnum):
     CANDLES = 3
     #: A result exists but could not be written where it was asked for.
     OUTPUT = 4
+    #: The platform did not run it, or not to a result.
+    REMOTE = 5
     INTERRUPTED = 130
 
 

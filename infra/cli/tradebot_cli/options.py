@@ -105,10 +105,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare everything that `tradebot backtest` takes."""
     parser.add_argument(
         "candles",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="CANDLES.csv",
-        help="Binance klines, or open_time,open,high,low,close,volume",
+        help="Binance klines, or open_time,open,high,low,close,volume; none with --remote",
     )
     for title, options in GROUPS:
         group = parser.add_argument_group(title)
@@ -117,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_market(parser.add_argument_group("market and costs"))
     _add_period(parser.add_argument_group("candles"))
     _add_output(parser.add_argument_group("output"))
+    _add_remote(parser.add_argument_group("on the platform instead of this machine"))
 
 
 def _add_config_option(group: argparse._ArgumentGroup, option: ConfigOption) -> None:
@@ -210,6 +211,14 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--plot", type=plot_path, metavar="OUT.png|OUT.html", help="draw price, equity, drawdown and months"
     )
     group.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_remote(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--remote", action="store_true", help="let the platform fetch the candles and run it")
+    group.add_argument("--url", default="http://127.0.0.1:8080", help="the API (default: `make up`'s)")
+    group.add_argument(
+        "--email", help="log in with TRADEBOT_PASSWORD (default: TRADEBOT_EMAIL, or TRADEBOT_TOKEN as it is)"
+    )
 
 
 def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tradebot.engine.backtest import BacktestOutput
 from tradebot.engine.candles import from_ms, to_ms
 from tradebot.engine.simulate import simulate
-from tradebot.engine.statistics.report import Report, report_of, start_curve
+from tradebot.engine.statistics.report import report_of, start_curve
+from tradebot.report.result import Result
 from tradebot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from tradebot.engine.candles import CandleArray
 
 CHUNK_CANDLES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A run: what was simulated, and all that came out."""
-
-    setup: BacktestSetup
-    #: Warm-up included.
-    candles: CandleArray
-    output: BacktestOutput
-    state: BacktestState
-    report: Report
 
 
 def run(setup: BacktestSetup, candles: CandleArray, progress: Callable[[int], None]) -> Result:
@@ -45,7 +33,7 @@ def run(setup: BacktestSetup, candles: CandleArray, progress: Callable[[int], No
         joined.extend(output)
         progress(start + len(chunk))
     assert state is not None
-    return Result(setup, candles, joined, state, report_of(setup, state, curve, joined))
+    return Result(setup, joined, state, report_of(setup, state, curve, joined))
 
 
 def period_of(candles: CandleArray, start_at: datetime | None, end_at: datetime | None, warm_up: int) -> CandleArray:

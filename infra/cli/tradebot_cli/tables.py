@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tradebot_cli.numbers import duration, figure, headline, money, percent, period, price, words
+from tradebot.report.numbers import duration, figure, headline, money, percent, period, price, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tradebot.engine.statistics.report import DrawdownReport, PeriodReport
-    from tradebot_cli.simulation import Result
+    from tradebot.report.result import Result
 
 #: Months of one table; a longer run shows years.
 _MOST_MONTHS: Final = 24

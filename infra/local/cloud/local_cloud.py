@@ -147,7 +147,10 @@ class LocalCloud:
         from infra.local.cloud.endpoint import Endpoint  # noqa: PLC0415
         from infra.local.cloud.resources import Deployment  # noqa: PLC0415
 
-        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        # Put back at the end: others in this process may want moto as it comes.
+        workflows = default_user_config["stepfunctions"]
+        stack.callback(workflows.__setitem__, "execute_state_machine", workflows["execute_state_machine"])
+        workflows["execute_state_machine"] = True
         forget_everything()
         stack.callback(forget_everything)
         endpoint = Endpoint(on_s3_change=self._s3_changed.set, on_mail=self._keep_mail, observe=self._observe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tradebot.settings import load_settings
 
@@ -15,22 +15,28 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_kms import KMSClient
     from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_stepfunctions import SFNClient
 
     from tradebot.aws.invoker import Invoker
+    from tradebot.aws.object_store import ObjectStore
     from tradebot.aws.schedule import TickSchedule
     from tradebot.repositories.pages import Record
     from tradebot.security.tokens import TokenAuthority
     from tradebot.services.act_once import ActOnce
+    from tradebot.services.cancel_backtest import CancelBacktest
     from tradebot.services.change_account import ChangeAddress, ChangePassword, UpdateProfile
     from tradebot.services.change_api_key import RecheckApiKey, ReplaceApiKey, UpdateApiKey
     from tradebot.services.check_api_key import CheckApiKey
     from tradebot.services.check_health import CheckHealth
     from tradebot.services.close_positions import ClosePositions
+    from tradebot.services.compare_backtest import CompareBacktest
     from tradebot.services.create_api_key import CreateApiKey
     from tradebot.services.create_bot import CloneBot, CreateBot
     from tradebot.services.delete_account import DeleteAccount
     from tradebot.services.delete_api_key import DeleteApiKey
+    from tradebot.services.delete_backtest import DeleteBacktest
     from tradebot.services.delete_bot import DeleteBot
     from tradebot.services.dispatch_due_bots import DispatchDueBots
     from tradebot.services.end_sessions import EndAllSessions, LogOut
@@ -40,15 +46,25 @@ if TYPE_CHECKING:
     from tradebot.services.log_in import LogIn
     from tradebot.services.read_api_keys import ReadApiKeys
     from tradebot.services.read_audit_events import ReadAuditEvents
+    from tradebot.services.read_backtests import ReadBacktests
     from tradebot.services.read_bots import ReadBots
     from tradebot.services.read_history import ReadHistory
     from tradebot.services.refresh_session import RefreshSession
     from tradebot.services.register_user import RegisterUser
     from tradebot.services.report_bot import ReportBot
     from tradebot.services.reset_password import RequestPasswordReset, ResetPassword
+    from tradebot.services.rotate_data_keys import RotateDataKeys
+    from tradebot.services.run_backtest.collect import CollectBacktest
+    from tradebot.services.run_backtest.fail import FailBacktest
+    from tradebot.services.run_backtest.fetch import FetchCandles
+    from tradebot.services.run_backtest.market_facts import ReadMarketFacts
+    from tradebot.services.run_backtest.market_line import MarketLine
+    from tradebot.services.run_backtest.plan import PlanBacktest
+    from tradebot.services.run_backtest.simulate import SimulateBacktest
     from tradebot.services.run_bot import RunBot
     from tradebot.services.run_maintenance import RunMaintenance
     from tradebot.services.send_mail import SendMail
+    from tradebot.services.start_backtest import StartBacktest
     from tradebot.services.start_bot import StartBot
     from tradebot.services.stop_bot import StopBot
     from tradebot.services.switch_platform import SwitchPlatform
@@ -93,6 +109,24 @@ def events_client() -> EventBridgeClient:
     return boto3.client("events")
 
 
+@cache
+def s3_client() -> S3Client:
+    """Return the process's S3 client, with a connection for each month of candles that loads side by side."""
+    import boto3
+    from botocore.config import Config
+
+    # Links are given out, and only the newest signature carries a link for the regions of after 2014.
+    return boto3.client("s3", config=Config(signature_version="s3v4"))
+
+
+@cache
+def step_functions_client() -> SFNClient:
+    """Return the process's Step Functions client."""
+    import boto3
+
+    return boto3.client("stepfunctions")
+
+
 # --- Database ---
 
 
@@ -127,6 +161,18 @@ def migrator() -> Callable[[str], str]:
 
 
 # --- The API ---
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestUseCases:
+    """What the API's routes of backtests call."""
+
+    start: StartBacktest
+    read: ReadBacktests
+    seconds_left: Callable[[Record], float | None]
+    cancel: CancelBacktest
+    delete: DeleteBacktest
+    compare: CompareBacktest
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +215,7 @@ class ApiUseCases:
     kill_switches: KillSwitches
     report_bot: ReportBot
     warnings_of: Callable[[Record], list[str]]
+    backtests: BacktestUseCases
 
 
 @cache
@@ -180,9 +227,34 @@ def token_authority() -> TokenAuthority:
     return TokenAuthority(SecretsManagerSigningKeys(secrets_client, load_settings().token_secret_id))
 
 
+def _backtest_use_cases(sessions: UserSessions) -> BacktestUseCases:
+    from tradebot.aws.invoker import LambdaInvoker
+    from tradebot.aws.workflow import StepFunctionsWorkflow
+    from tradebot.services.cancel_backtest import CancelBacktest
+    from tradebot.services.compare_backtest import CompareBacktest
+    from tradebot.services.delete_backtest import DeleteBacktest
+    from tradebot.services.read_backtests import ReadBacktests, seconds_left
+    from tradebot.services.start_backtest import StartBacktest
+
+    settings = load_settings()
+    workflow, results = StepFunctionsWorkflow(step_functions_client, settings.backtest_state_machine), report_store()
+    read = ReadBacktests(sessions, results)
+    return BacktestUseCases(
+        start=StartBacktest(sessions, LambdaInvoker(lambda_client, settings.backtest_plan_function), workflow),
+        read=read,
+        seconds_left=seconds_left,
+        cancel=CancelBacktest(sessions, workflow),
+        delete=DeleteBacktest(sessions, results),
+        compare=CompareBacktest(sessions, read, results),
+    )
+
+
 @cache
 def api_use_cases() -> ApiUseCases:
-    """Return the API's use cases (CREDENTIALS_KEY_ID, *_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, DATABASE_*)."""
+    """Return the API's use cases.
+
+    CREDENTIALS_KEY_ID, *_FUNCTION, TICK_RULE, TOKEN_SECRET_ID, BACKTEST_STATE_MACHINE, REPORT_BUCKET, DATABASE_*.
+    """
     # ruff: noqa: PLC0415  see the module's docstring
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
@@ -267,6 +339,7 @@ def api_use_cases() -> ApiUseCases:
         kill_switches=kill_switches,
         report_bot=ReportBot(sessions),
         warnings_of=warnings_of,
+        backtests=_backtest_use_cases(sessions),
     )
 
 
@@ -365,17 +438,32 @@ def send_mail() -> SendMail:
 
 @cache
 def run_maintenance() -> RunMaintenance:
-    """Return the scheduled maintenance (BOT_RUNNER_FUNCTION, TICK_RULE, MAIL_SENDER, DATABASE_*)."""
+    """Return the scheduled maintenance.
+
+    BOT_RUNNER_FUNCTION, TICK_RULE, BACKTEST_STATE_MACHINE, MAIL_SENDER, CREDENTIALS_KEY_ID, DATABASE_*.
+    """
     from tradebot.aws.invoker import LambdaInvoker
     from tradebot.aws.schedule import EventBridgeTickSchedule
+    from tradebot.aws.workflow import StepFunctionsWorkflow
     from tradebot.services.run_maintenance import RunMaintenance
 
     return RunMaintenance(
         open_session(),
         LambdaInvoker(lambda_client, load_settings().bot_runner_function),
         EventBridgeTickSchedule(events_client, load_settings().tick_rule),
+        StepFunctionsWorkflow(step_functions_client, load_settings().backtest_state_machine),
         send_mail(),
+        rotate_data_keys(),
     )
+
+
+@cache
+def rotate_data_keys() -> RotateDataKeys:
+    """Return what has the data keys of exchange credentials wrapped anew (CREDENTIALS_KEY_ID, DATABASE_*)."""
+    from tradebot.security.data_keys import KmsDataKeyRewrapper
+    from tradebot.services.rotate_data_keys import RotateDataKeys
+
+    return RotateDataKeys(open_session(), KmsDataKeyRewrapper(kms_client, load_settings().credentials_key_id))
 
 
 @cache
@@ -389,13 +477,91 @@ def switch_platform() -> SwitchPlatform:
 # --- Backtests ---
 
 
-def backtest_step(name: Literal["plan", "fetch", "simulate", "collect"]) -> Callable[[object], dict[str, Any]]:
-    """Return a step of the backtest workflow, from its input to its output."""
-    from tradebot.services import run_backtest_step as steps
+def candle_store() -> ObjectStore:
+    """Return the bucket of packed candles (CANDLE_BUCKET)."""
+    from tradebot.aws.object_store import S3ObjectStore
 
-    return {
-        "plan": steps.plan_backtest,
-        "fetch": steps.fetch_candles,
-        "simulate": steps.simulate_chunk,
-        "collect": steps.collect_backtest,
-    }[name]
+    return S3ObjectStore(s3_client, load_settings().candle_bucket)
+
+
+def report_store() -> ObjectStore:
+    """Return the bucket of backtests' results (REPORT_BUCKET)."""
+    from tradebot.aws.object_store import S3ObjectStore
+
+    return S3ObjectStore(s3_client, load_settings().report_bucket)
+
+
+@cache
+def public_markets() -> Callable[[str, str], MarketLine]:
+    """Return the process's lines to public market data (BINANCE_LIVE_*_URL, EXCHANGE_EGRESS, DATABASE_*).
+
+    ccxt is loaded by the first.
+    """
+    from tradebot.exchange.ccxt_client import make_client
+    from tradebot.exchange.transport import Venue
+    from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+    from tradebot.services.exchange_budget import ExchangeBudget
+    from tradebot.services.market_cache import MarketCache
+    from tradebot.services.run_backtest.market_line import MarketLine
+
+    settings = load_settings()
+
+    @cache
+    def market(environment: str, market_type: str) -> MarketLine:
+        name, limit = f"{environment}-{market_type}", WEIGHT_PER_MINUTE[market_type]
+        budget = ExchangeBudget(open_session(), name, settings.exchange_egress, limit)
+        client = make_client(Venue(settings.binance_url(environment, market_type), budget), environment, market_type)
+        # Binance weighs a page of a thousand candles so.
+        page_weight = {"spot": 2, "futures": 5}[market_type]
+        return MarketLine(MarketCache(open_session(), name, client), client, budget, page_weight)
+
+    return market
+
+
+@cache
+def read_market_facts() -> ReadMarketFacts:
+    """Return what asks the exchange what can be tested (see `public_markets`)."""
+    from tradebot.services.run_backtest.market_facts import ReadMarketFacts
+
+    return ReadMarketFacts(public_markets())
+
+
+@cache
+def plan_backtest() -> PlanBacktest:
+    """Return the first step of a backtest (DATABASE_*, CANDLE_BUCKET, and see `public_markets`)."""
+    from tradebot.services.run_backtest.plan import PlanBacktest
+
+    return PlanBacktest(open_session(), candle_store(), public_markets())
+
+
+@cache
+def fail_backtest() -> FailBacktest:
+    """Return the step that a failure leads to (DATABASE_*)."""
+    from tradebot.services.run_backtest.fail import FailBacktest
+
+    return FailBacktest(open_session())
+
+
+@cache
+def fetch_candles() -> FetchCandles:
+    """Return the step that fills the bucket (DATABASE_*, CANDLE_BUCKET, and see `public_markets`)."""
+    from tradebot.services.run_backtest.fetch import FetchCandles
+
+    return FetchCandles(open_session(), candle_store(), public_markets())
+
+
+@cache
+def simulate_backtest() -> SimulateBacktest:
+    """Return the step that runs the engine (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET)."""
+    from tradebot.services.run_backtest.simulate import SimulateBacktest
+
+    return SimulateBacktest(open_session(), candle_store(), report_store())
+
+
+@cache
+def collect_backtest() -> CollectBacktest:
+    """Return the last step (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET)."""
+    from tradebot.services.run_backtest.breakdowns import break_down
+    from tradebot.services.run_backtest.collect import CollectBacktest
+
+    return CollectBacktest(open_session(), candle_store(), report_store(), break_down)

@@ -8,12 +8,12 @@ TradeBotError
 ├── NotFoundError                404  it is not there, or it is another's (the two are not told apart)
 ├── ConflictError                409  it cannot be done in the present state; the message says what to do first
 ├── ConfigurationError           500  the deployment is wrong: a setting is missing or does not parse
-├── NotAvailableYetError         501  asked for rightly, but no part of the product does it yet
 ├── CloudUnavailableError        503  KMS, Secrets Manager, Lambda or EventBridge did not do it: try again
 ├── DatabaseUnavailableError     503  no answer, no connection or no lock in time: try again in a moment
 ├── LeaseLostError               409  another worker holds the bot now; nothing more may be sent
 └── ExchangeError                502  the exchange said no, or said nothing; its subclasses class the reaction
     ├── ExchangeUnavailableError 503  no answer or an unreadable one: for an order this means UNKNOWN, never failed
+    │   └── LookDeferredError    503  a read that waits for the next minute: its stop rests, the rest is kept for exits
     ├── ExchangeThrottledError   503  429 or 418: nothing is sent before `retry_after_seconds` have passed
     │   └── ExchangeBudgetError  503  held back by us: the minute's request weight is used up, or kept for exits
     ├── ExchangeClockError       503  -1021: not executed; measure the offset again, one new attempt
@@ -121,13 +121,6 @@ class ConfigurationError(TradeBotError):
     code = "misconfigured"
 
 
-class NotAvailableYetError(TradeBotError):
-    """Asked for rightly, but no part of the product does it yet: said so, rather than a pretended result."""
-
-    http_status = 501
-    code = "not-available-yet"
-
-
 class CloudUnavailableError(TradeBotError):
     """A service that the request needs did not do it: KMS, Secrets Manager, Lambda, EventBridge."""
 
@@ -170,6 +163,12 @@ class ExchangeUnavailableError(ExchangeError):
     http_status = 503
     code = "exchange-unavailable"
     retryable = True
+
+
+class LookDeferredError(ExchangeUnavailableError):
+    """A read that can wait for the next minute: what is left of this one's request weight is kept for exits."""
+
+    code = "look-deferred"
 
 
 class ExchangeThrottledError(ExchangeError):

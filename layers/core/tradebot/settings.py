@@ -81,6 +81,26 @@ class Settings:
         return self._required("BOT_RUNNER_FUNCTION")
 
     @property
+    def backtest_plan_function(self) -> str:
+        """Name of the function that knows the markets that can be tested."""
+        return self._required("BACKTEST_PLAN_FUNCTION")
+
+    @property
+    def backtest_state_machine(self) -> str:
+        """ARN of the backtest workflow."""
+        return self._required("BACKTEST_STATE_MACHINE")
+
+    @property
+    def candle_bucket(self) -> str:
+        """Name of the bucket of packed candles."""
+        return self._required("CANDLE_BUCKET")
+
+    @property
+    def report_bucket(self) -> str:
+        """Name of the bucket of backtests' results."""
+        return self._required("REPORT_BUCKET")
+
+    @property
     def maintenance_function(self) -> str:
         """Name of the function that sends mail, among other things."""
         return self._required("MAINTENANCE_FUNCTION")

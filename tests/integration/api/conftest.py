@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from moto import mock_aws
 from sqlalchemy import text
 
@@ -35,6 +36,23 @@ if TYPE_CHECKING:
 
 HANDLER = Path(__file__).parents[3] / "functions" / "api" / "handler.py"
 RULE = "tradebot-test-tick"
+REPORTS = "tradebot-test-reports"
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:tradebot-test-backtest"
+#: A market that was listed in 2020 and stands in the middle of 2024.
+FACTS: dict[str, Any] = {
+    "rules": {
+        "symbol": "BTCUSDT",
+        "base_asset": "BTC",
+        "quote_asset": "USDT",
+        "tick_size": "0.01",
+        "step_size": "0.00001",
+        "min_qty": "0.00001",
+        "max_qty": "120",
+        "min_notional": "5",
+    },
+    "first_at": "2020-01-01T00:00:00+00:00",
+    "newest_at": "2024-07-01T12:00:00+00:00",
+}
 PASSWORD = "seven-candles-before-noon"
 #: Of PASSWORD, cheaper than the policy asks for.
 HASH = PasswordHasher(memory_kib=64, iterations=1).hash(PASSWORD)
@@ -47,13 +65,40 @@ class Cloud:
 
     key_id: str
     invocations: list[dict[str, Any]] = field(default_factory=list)
+    #: What backtest_plan answers about a market: a result, or the name and words of an error.
+    facts: dict[str, Any] | tuple[str, str] = field(default_factory=lambda: dict(FACTS))
     mail_requests: list[dict[str, Any]] = field(default_factory=list)
 
-    def record(self, params: dict[str, Any], **_: object) -> None:
-        """Note what boto3 is about to send to Lambda."""
+    def record(self, params: dict[str, Any], **_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
+        """Note what boto3 is about to send to Lambda; answer for the function that is waited for."""
+        body = json.loads(params["body"])
+        if "facts" in body:
+            assert "X-Amz-Invocation-Type" not in params["headers"]
+            return AWSResponse("", 200, HTTPHeaders(), None), self._answer()
         assert params["headers"]["X-Amz-Invocation-Type"] == "Event"
         function = params["url_path"].split("/")[3]
-        {"bot-runner": self.invocations, "maintenance": self.mail_requests}[function].append(json.loads(params["body"]))
+        {"bot-runner": self.invocations, "maintenance": self.mail_requests}[function].append(body)
+        return None
+
+    def _answer(self) -> dict[str, Any]:
+        if isinstance(self.facts, dict):
+            return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(self.facts).encode())}
+        failed = json.dumps({"errorType": self.facts[0], "errorMessage": self.facts[1]})
+        return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": io.BytesIO(failed.encode())}
+
+    def executions(self) -> dict[str, str]:
+        """Return the status of each execution by its name."""
+        listed = boto3.client("stepfunctions").list_executions(stateMachineArn=MACHINE)["executions"]
+        return {one["name"]: one["status"] for one in listed}
+
+    def put_report(self, user_id: int, backtest_id: int, name: str, content: bytes) -> None:
+        """Store a file as the workflow does."""
+        key = f"backtests/{user_id}/{backtest_id}/{name}"
+        boto3.client("s3").put_object(Bucket=REPORTS, Key=key, Body=content)
+
+    def reports(self) -> list[str]:
+        """Return the keys of all files."""
+        return [one["Key"] for one in boto3.client("s3").list_objects_v2(Bucket=REPORTS).get("Contents", [])]
 
     def rule_is_enabled(self) -> bool:
         """Tell whether the dispatcher's rule fires."""
@@ -91,6 +136,12 @@ def _moto() -> Iterator[Cloud]:
                     Handler="handler.handler",
                     Code={"ZipFile": b"-"},
                 )
+            boto3.client("s3").create_bucket(
+                Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+            )
+            boto3.client("stepfunctions").create_state_machine(
+                name="tradebot-test-backtest", definition="{}", roleArn=role["Role"]["Arn"]
+            )
             yield cloud
 
 
@@ -114,6 +165,9 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
             "ALLOWED_ORIGINS": "https://desk.example.com http://localhost:5173",
             "TICK_RULE": RULE,
             "TOKEN_SECRET_ID": "tradebot-test-token",
+            "BACKTEST_PLAN_FUNCTION": "backtest-plan",
+            "BACKTEST_STATE_MACHINE": MACHINE,
+            "REPORT_BUCKET": REPORTS,
         }.items():
             environment.setenv(name, value)
         _forget()
@@ -122,7 +176,9 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", _moto.record)
+        # What a handler returns takes the call's place, which the stubs do not know.
+        record: Callable[..., Any] = _moto.record
+        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", record)
         # Mangum takes the thread's event loop, or makes one that nobody closes.
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -143,6 +199,8 @@ def _forget() -> None:
         bootstrap.secrets_client,
         bootstrap.lambda_client,
         bootstrap.events_client,
+        bootstrap.s3_client,
+        bootstrap.step_functions_client,
         bootstrap.database_engine,
         bootstrap.token_authority,
         bootstrap.api_use_cases,
@@ -154,6 +212,7 @@ def _forget() -> None:
 def cloud(_moto: Cloud) -> Cloud:
     """AWS, with the invocations of this test alone."""
     _moto.invocations.clear()
+    _moto.facts = dict(FACTS)
     _moto.mail_requests.clear()
     _moto.disable_rule()
     return _moto
@@ -229,6 +288,20 @@ def bot_body(**changes: object) -> dict[str, Any]:
     return {**body, **changes}
 
 
+def backtest_body(**changes: object) -> dict[str, Any]:
+    """Return a valid backtest of half a year."""
+    strategy = {name: value for name, value in bot_body().items() if name not in {"name", "symbol", "timeframe"}}
+    body: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "interval": "5m",
+        "start_date": "2023-01-01",
+        "end_date": "2023-07-01",
+        "initial_capital": "10000",
+        "parameters": strategy,
+    }
+    return {**body, **changes}
+
+
 class Backstage:
     """Does to rows what other functions do: the check of a key, a position, trades."""
 
@@ -252,6 +325,16 @@ class Backstage:
             id=api_key_id,
             ok=error is None,
             error=error,
+        )
+
+    def end_backtest(self, backtest_id: int, status: str = "succeeded") -> None:
+        """Let the workflow come to an end."""
+        self.run(
+            "UPDATE backtests SET status = :status, progress = 1, started_at = now(), finished_at = now(),"
+            " metrics = '{\"sharpe_ratio\": 1.5}', daily_results = '[]', monthly_results = '[]',"
+            " error_message = CASE WHEN :status = 'failed' THEN 'The exchange is away.' END WHERE id = :id",
+            id=backtest_id,
+            status=status,
         )
 
     def open_position(self, bot_id: int) -> None:

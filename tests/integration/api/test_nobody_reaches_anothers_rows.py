@@ -13,7 +13,7 @@ from sqlalchemy import event, true
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement
 
-from tests.integration.api.conftest import bot_body, key_body
+from tests.integration.api.conftest import backtest_body, bot_body, key_body
 from tradebot import bootstrap
 from tradebot.repositories.database_errors import translated_session
 from tradebot.repositories.session import make_engine
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.fixtures.database import TestDatabase
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.conftest import Backstage, Cloud
     from tests.integration.api.gateway import Answer, Client
 
 RANDOM_ID = 2_000_000_011
@@ -81,6 +81,19 @@ ROUTES: dict[str, Route | None] = {
     "getBotState": Route("bot"),
     "listTrades": Route("bot", query="bot_config_id"),
     "getBotReport": Route("bot"),
+    "createBacktest": None,
+    "createBotBacktest": Route(
+        "bot", body={"start_date": "2023-01-01", "end_date": "2023-02-01", "initial_capital": "1000"}
+    ),
+    "listBacktests": None,
+    "getBacktest": Route("backtest"),
+    "cancelBacktest": Route("backtest"),
+    "deleteBacktest": Route("backtest"),
+    "getBacktestResults": Route("backtest"),
+    "getBacktestTrades": Route("backtest"),
+    "getBacktestDays": Route("backtest"),
+    "getBacktestMonths": Route("backtest"),
+    "getBacktestReport": Route("backtest"),
     "listBotOrders": Route("bot"),
     "listBotTransfers": Route("bot"),
     "listBotFindings": Route("bot"),
@@ -91,6 +104,7 @@ ROUTES: dict[str, Route | None] = {
     "setUserKillSwitch": None,
     "clearUserKillSwitch": None,
     "emergencyCloseAllBots": None,
+    "compareBacktest": Route("backtest"),
 }
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS: dict[str, tuple[str, str]] = {
@@ -139,8 +153,8 @@ def test_every_place_that_takes_an_id_has_an_entry(name: str) -> None:
 
 
 @pytest.fixture
-def bobs(bob: Client, backstage: Backstage) -> dict[str, int]:
-    """A key, and an active bot with a trade, of Bob."""
+def bobs(bob: Client, backstage: Backstage, cloud: Cloud) -> dict[str, int]:
+    """A key, an active bot with a trade, and a backtest with its files, of Bob."""
     key_id = bob.post("/v1/api-keys", key_body()).json["id"]
     backstage.mark_key(key_id)
     bot_id = bob.post("/v1/bot-configs", bot_body(api_key_id=key_id)).json["id"]
@@ -152,16 +166,24 @@ def bobs(bob: Client, backstage: Backstage) -> dict[str, int]:
         user=bob.user["id"],
         order=f"testnet-spot:BTCUSDT:{bot_id}",
     )
-    return {"key": key_id, "bot": bot_id, "spare key": bob.post("/v1/api-keys", key_body()).json["id"]}
+    spare = bob.post("/v1/api-keys", key_body()).json["id"]
+    backtest_id = bob.post("/v1/backtests", backtest_body()).json["id"]
+    backstage.end_backtest(backtest_id)
+    for name in ("trades.csv", "daily.csv", "monthly.csv", "report.html"):
+        cloud.put_report(bob.user["id"], backtest_id, name, b"what Bob earned")
+    return {"key": key_id, "bot": bot_id, "backtest": backtest_id, "spare key": spare}
 
 
 @pytest.fixture
-def deleted(alice: Client) -> tuple[Client, dict[str, int]]:
-    """Alice, and a key and a bot that were hers."""
+def deleted(alice: Client, backstage: Backstage) -> tuple[Client, dict[str, int]]:
+    """Alice, and a key, a bot and a backtest that were hers."""
     ids = {
         "key": alice.post("/v1/api-keys", key_body()).json["id"],
         "bot": alice.post("/v1/bot-configs", bot_body()).json["id"],
+        "backtest": alice.post("/v1/backtests", backtest_body()).json["id"],
     }
+    backstage.end_backtest(ids["backtest"])
+    assert alice.delete(f"/v1/backtests/{ids['backtest']}").status == 204
     ids["spare key"] = ids["key"]
     assert alice.delete(f"/v1/api-keys/{ids['key']}").status == 204
     assert alice.delete(f"/v1/bot-configs/{ids['bot']}").status == 204
@@ -305,7 +327,7 @@ def test_without_either_everything_is_open_so_that_the_test_above_means_somethin
     assert client.get("/v1/bot-configs").json["items"] != []
 
 
-LISTS = ["/v1/audit-events", "/v1/api-keys", "/v1/bot-configs", "/v1/bot-states", "/v1/trades"]
+LISTS = [f"/v1/{name}" for name in ("audit-events", "api-keys", "bot-configs", "bot-states", "trades", "backtests")]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -358,6 +380,7 @@ def rows_of(backstage: Backstage, user: Client) -> Any:
         "SELECT jsonb_build_array((SELECT jsonb_agg(k ORDER BY id) FROM api_keys k WHERE user_id = :id),"
         " (SELECT jsonb_agg(c ORDER BY id) FROM bot_configs c WHERE user_id = :id),"
         " (SELECT jsonb_agg(s ORDER BY id) FROM bot_states s WHERE user_id = :id),"
-        " (SELECT jsonb_agg(t ORDER BY id) FROM trades t WHERE user_id = :id))",
+        " (SELECT jsonb_agg(t ORDER BY id) FROM trades t WHERE user_id = :id),"
+        " (SELECT jsonb_agg(b ORDER BY id) FROM backtests b WHERE user_id = :id))",
         id=user.user["id"],
     )

@@ -1,58 +1,44 @@
-"""The backtest's workflow, from the template, through its functions: it ends as failed and says why."""
+"""A backtest from its request to its report, through the API, the workflow and its functions."""
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-import pytest
-
-from infra.local.cloud.local_cloud import LocalCloud
+from tests.integration.backtests.conftest import body
+from tradebot_cli.__main__ import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-EVENT = Path(__file__).parents[2] / "events" / "backtest_plan" / "one_quarter.json"
-EXTERNAL = {"Database": "external"}
+    import pytest
 
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("cloud"), foundation_parameters=EXTERNAL, parameters=EXTERNAL) as running:
-        yield running
+    from tests.integration.backtests.conftest import Platform
 
 
-def execute(cloud: LocalCloud, name: str, given: Any) -> Any:
-    """Run the workflow to its end and describe it."""
-    states = boto3.client(
-        "stepfunctions",
-        endpoint_url=cloud.endpoint_url,
-        region_name=cloud.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    machine = cloud.outputs["BacktestStateMachineArn"]
-    execution = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))["executionArn"]
-    deadline = time.monotonic() + 60
-    while (described := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "the workflow does not end"
-        time.sleep(0.05)
-    return described
+def test_a_backtest_runs_from_its_request_to_its_report(platform: Platform) -> None:
+    accepted = platform.api.call("POST", "/backtests", body())
+    assert accepted["status"] == "pending"
+    ended = platform.until(accepted["id"], "succeeded", "failed")
+    assert ended["error_message"] is None, (ended, platform.execution(accepted["id"]))
+    assert ended["status"] == "succeeded"
+    results = platform.api.call("GET", f"/backtests/{accepted['id']}/results")
+    assert results["total_trades"] > 5
 
 
-def test_a_planned_backtest_fails_saying_that_it_is_not_available_yet(cloud: LocalCloud) -> None:
-    ended = execute(cloud, "7", json.loads(EVENT.read_text()))
-    assert ended["status"] == "FAILED"
-    assert ended["error"] == "NotAvailableYetError"
-    assert "Backtests are not available yet" in ended["cause"]
-
-
-def test_an_input_without_its_end_fails_naming_the_field(cloud: LocalCloud) -> None:
-    given = {name: value for name, value in json.loads(EVENT.read_text()).items() if name != "end_at"}
-    ended = execute(cloud, "8", given)
-    assert ended["status"] == "FAILED"
-    assert ended["error"] == "InvalidInputError"
-    assert "plan: end_at is missing" in ended["cause"]
+def test_a_terminal_starts_one_watches_it_and_downloads_its_report(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRADEBOT_EMAIL", platform.api.email)
+    monkeypatch.setenv("TRADEBOT_PASSWORD", "seven-candles-before-noon")
+    common = ["backtest", "--remote", "--url", platform.cloud.api_url, "--symbol", "BTCUSDT", "--strategy", "ema"]
+    span = ["--start", "2023-01-30", "--end", "2023-02-02"]
+    trades, page = tmp_path / "trades.csv", tmp_path / "page.html"
+    assert main([*common, *span, "--trades", str(trades), "--plot", str(page)]) == 0
+    assert "Round trips" in capsys.readouterr().out
+    assert trades.read_text().startswith("number,at,side")
+    assert page.read_text().startswith("<!doctype html>")
+    assert main([*common, "--start", "2023-01-30", "--end", "2023-01-29"]) == 2
+    assert "end_date: end_date has to be after start_date" in capsys.readouterr().err
+    assert main(["backtest", "--remote", "--symbol", "BTCUSDT"]) == 2
+    assert "--start, --end" in capsys.readouterr().err
+    assert main([*common[:2], "--url", "http://127.0.0.1:9", *common[4:], *span]) == 5

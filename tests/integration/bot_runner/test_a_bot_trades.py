@@ -181,10 +181,11 @@ def test_what_a_tick_costs(make_world: Callable[..., World]) -> None:
     bot = world.add_bot(timeframe="5m")
     costs = {minute: _cost(world, bot, minute) for minute in range(15)}
     assert costs[1] == costs[4] == (2, 0, 0), "flat, no new candle"
-    # Of each but the flat ticks two statements are the shared limit's: weight is reserved and settled.
-    assert costs[6] == (5, 3, 28), "a position and its stop, no new candle: price, balances, open orders"
+    # Of each but the flat ticks one statement or two are the shared limit's: weight is reserved and settled.
+    assert costs[6] == (4, 3, 28), "after an execution, no new candle: balances, open orders, price"
+    assert costs[7] == costs[9] == (4, 2, 8), "a position and its stop, no new candle: open orders, price"
     # Who is the first to see a candle claims it, reads it and stores it for everybody.
-    assert costs[10] == (9, 4, 30), "a position and its stop, a new candle"
+    assert costs[10] == (9, 3, 10), "a position and its stop, a new candle"
     # Candles, balances, the order, its order list.
     # Four statements are of the first to see the candle: with a candle that another bot has read it is 15.
     assert costs[5] == (19, 4, 24)

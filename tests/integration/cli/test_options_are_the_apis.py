@@ -77,7 +77,7 @@ def test_symbols_are_read_from_names_and_split_into_their_assets() -> None:
 
 def test_a_backtest_loads_no_database_no_exchange_and_no_cloud() -> None:
     code = (
-        "import sys, tradebot_cli.backtest_command, tradebot_cli.plot.picture, tradebot_cli.plot.html_page;"
+        "import sys, tradebot_cli.backtest_command, tradebot.report.picture, tradebot.report.html_page;"
         "print(*sorted({m.split('.')[0] for m in sys.modules}"
         " & {'boto3', 'botocore', 'ccxt', 'fastapi', 'infra', 'matplotlib', 'pg8000', 'sqlalchemy'}))"
     )

@@ -74,6 +74,20 @@ class KillSwitch(BaseModel):
     kill_switch: Switch
 
 
+class Bound(BaseModel):
+    """How much of a rotation."""
+
+    model_config = ConfigDict(extra="forbid")
+    most: PositiveInt = 1
+
+
+class Rotate(BaseModel):
+    """What an operator sends."""
+
+    model_config = ConfigDict(extra="forbid")
+    rotate: Bound
+
+
 class Migrate(BaseModel):
     """What a deployment sends."""
 
@@ -89,6 +103,7 @@ SOURCES: dict[str, type[BaseModel]] = {
     "bot_runner/check_key": CheckKey,
     "bot_runner/close_position": ClosePosition,
     "maintenance/kill_switch": KillSwitch,
+    "maintenance/rotate": Rotate,
     "migrate": Migrate,
 }
 

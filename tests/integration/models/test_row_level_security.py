@@ -73,8 +73,10 @@ GRANTED = {
         "bot_states": "S(id next_run_at user_id)",
     },
     "app_maintenance": {
-        "api_keys": "S(checked_at id is_valid user_id)",
+        "api_keys": "S(checked_at encrypted_data_key id is_valid user_id) U(encrypted_data_key updated_at)",
+        "key_rotations": "SI U(at_id finished_at replaced rewrapped unreadable)",
         "bot_states": "S(id next_run_at user_id)",
+        "backtests": "S(created_at execution_name id status user_id) U(error_message finished_at status updated_at)",
         "platform_switches": "S U(kill_switch_at kill_switch_by kill_switch_reason)",
         "candle_series": "SD U(covered_from)",
         "candles": "D S(open_at series_id)",

@@ -32,6 +32,8 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("audit_events", {"action": "started"}, "action_shape"),
     ("audit_events", {"object_type": "bot"}, "object_has_type_and_id"),
     ("outbox", {"kind": "Mail!"}, "kind_shape"),
+    ("key_rotations", {"at_id": 8}, "ends_at_its_end"),
+    ("key_rotations", {"replaced": -1}, "counts_not_negative"),
     ("outbox", {"attempts": -1}, "attempts_not_negative"),
     ("api_keys", {"environment": "demo"}, "environment_known"),
     ("bot_configs", {"name": ""}, "name_length"),
@@ -117,6 +119,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("backtests", {"leverage": 126}, "leverage_range"),
     ("backtests", {"win_rate": 1.01}, "win_rate_range"),
     ("backtests", {"progress": -0.01}, "progress_range"),
+    ("backtests", {"estimated_seconds": -1.0}, "estimated_seconds_not_negative"),
     ("backtests", {"losing_trades": -1}, "counts_not_negative"),
 ]
 POSITIVE = {

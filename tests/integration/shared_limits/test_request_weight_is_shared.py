@@ -96,13 +96,27 @@ def test_a_tick_reserves_once_and_gives_back_what_it_did_not_use(
     process: Callable[..., ExchangeBudget], migrated_engine: Engine
 ) -> None:
     budget = process()
-    for weight in (4, 2, 5):
+    for weight in (1, 1, 2):
         budget.admit(weight)
         assert used(migrated_engine) == TICK_WEIGHT
     budget.settle()
-    assert used(migrated_engine) == 11
+    assert used(migrated_engine) == 4
     budget.settle()
-    assert used(migrated_engine) == 11
+    assert used(migrated_engine) == 4
+
+
+def test_what_can_wait_is_shed_before_what_can_not(process: Callable[..., ExchangeBudget]) -> None:
+    """Of 100: entries and comparisons up to 60, looks at what rests up to 80, exits and stops to the end."""
+    process().reserve(Urgency.COMPARISON, 60)
+    for urgency in (Urgency.ENTRY, Urgency.COMPARISON):
+        with pytest.raises(ExchangeBudgetError):
+            process().reserve(urgency, 1)
+    process().reserve(Urgency.LOOK, 20)
+    flat = process()
+    with pytest.raises(ExchangeBudgetError, match="What rests is not looked at"), flat.at(Urgency.LOOK):
+        flat.admit(1)
+    flat.admit(6)  # out of the block it is urgent again
+    process().reserve(Urgency.PROTECTION, 14)
 
 
 def test_nothing_asked_is_nothing_reserved(process: Callable[..., ExchangeBudget], migrated_engine: Engine) -> None:
@@ -142,12 +156,13 @@ def test_a_ban_stops_every_process_until_it_has_passed(process: Callable[..., Ex
         process().reserve(Urgency.PROTECTION, 1)
     assert refused.value.retry_after_seconds == 120
     assert not isinstance(refused.value, ExchangeBudgetError)
-    # One that is in the middle of a long tick looks again.
-    wire.pass_seconds(3)
+    # One in the middle of its tick may send what it has reserved for a moment, and then looks again.
+    working.admit(1)
+    wire.pass_seconds(0.25)
     with pytest.raises(ExchangeThrottledError):
         working.admit(1)
     banned.block(1)  # a shorter one does not end a longer one
-    wire.pass_seconds(116.9)
+    wire.pass_seconds(119.65)
     with pytest.raises(ExchangeThrottledError):
         process().admit(1)
     wire.pass_seconds(0.2)

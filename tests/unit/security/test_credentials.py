@@ -17,7 +17,6 @@ from moto import mock_aws
 from tradebot.security.credentials import (
     Credentials,
     SealedCredentials,
-    encryption_context,
     open_credentials,
     seal_credentials,
 )
@@ -26,6 +25,7 @@ from tradebot.security.data_keys import (
     CredentialsUnreadableError,
     KmsDataKeyMaker,
     KmsDataKeyOpener,
+    encryption_context,
 )
 from tradebot.security.secret import Secret
 

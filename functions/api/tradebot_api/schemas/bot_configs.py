@@ -52,19 +52,10 @@ CONFIG_IN_EXAMPLE: dict[str, Any] = {
 }
 
 
-class BotConfigIn(In):
-    """A new bot. Percentages: 2 means 2 % of the fill price. Money is in the quote currency."""
+class StrategyIn(In):
+    """What a bot trades by, live and in a backtest. Percentages: 2 means 2 % of the fill price."""
 
-    model_config = ConfigDict(json_schema_extra={"example": CONFIG_IN_EXAMPLE})
-
-    name: Name
-    symbol: Symbol
-    timeframe: Timeframe
     strategy: Strategy = "simple"
-    position_type: MarketType = "spot"
-    api_key_id: ApiKeyId | None = None
-    leverage: Leverage = 10
-    initial_capital: Money | None = None
     position_size_perc: SharePerc | None = None
     position_size_fixed: Money | None = None
     stop_loss_perc: StopPerc
@@ -74,7 +65,6 @@ class BotConfigIn(In):
     max_daily_loss_perc: SharePerc | None = None
     daily_target_perc: TargetPerc | None = None
     max_daily_trades: DailyTrades | None = None
-    check_interval_seconds: CheckInterval = 60
     ema_fast: Period
     ema_slow: Period
     ema_period: Period | None = None
@@ -89,6 +79,21 @@ class BotConfigIn(In):
     custom_stop_loss: StopPerc | None = Decimal("0.5")
     custom_take_profit: TargetPerc | None = Decimal("1.5")
     custom_trailing_stop: StopPerc | None = Decimal("0.3")
+
+
+class BotConfigIn(StrategyIn):
+    """A new bot. Percentages: 2 means 2 % of the fill price. Money is in the quote currency."""
+
+    model_config = ConfigDict(json_schema_extra={"example": CONFIG_IN_EXAMPLE})
+
+    name: Name
+    symbol: Symbol
+    timeframe: Timeframe
+    position_type: MarketType = "spot"
+    api_key_id: ApiKeyId | None = None
+    leverage: Leverage = 10
+    initial_capital: Money | None = None
+    check_interval_seconds: CheckInterval = 60
     transfer_amount: Money | None = None
     auto_transfer_funds: Annotated[bool, Field(strict=True)] = False
 

@@ -39,5 +39,6 @@ TradeReason = Literal[
     "daily_target",
     "manual",
 ]
+BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 #: What becomes of open positions when their account is deleted.
 OpenPositions = Literal["refuse", "leave"]

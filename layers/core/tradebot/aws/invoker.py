@@ -1,4 +1,4 @@
-"""Starts other functions without waiting for them."""
+"""Starts other functions: without waiting for them, or to ask them something."""
 
 from __future__ import annotations
 
@@ -22,9 +22,26 @@ class Invoker(Protocol):
         ...
 
 
+class FunctionFailedError(Exception):
+    """The function that was asked failed: under which error's name, and with which words."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
+class Asker(Protocol):
+    """Asks one function."""
+
+    def ask(self, event: Mapping[str, Any]) -> Any:
+        """Return what the function answers. Raises FunctionFailedError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LambdaInvoker:
-    """lambda:InvokeFunction, asynchronous. Safe to use from several threads, as boto3's clients are."""
+    """lambda:InvokeFunction. Safe to use from several threads, as boto3's clients are."""
 
     make_client: Callable[[], LambdaClient]
     function_name: str
@@ -35,3 +52,13 @@ class LambdaInvoker:
             self.make_client().invoke(
                 FunctionName=self.function_name, InvocationType="Event", Payload=json.dumps(event).encode()
             )
+
+    def ask(self, event: Mapping[str, Any]) -> Any:
+        """Return what the function answers. Raises FunctionFailedError, CloudUnavailableError."""
+        with calling("Lambda"):
+            answer = self.make_client().invoke(FunctionName=self.function_name, Payload=json.dumps(event).encode())
+            payload: Any = json.loads(answer["Payload"].read() or b"null")
+        if answer.get("FunctionError"):
+            said = payload or {}
+            raise FunctionFailedError(str(said.get("errorType", "")), str(said.get("errorMessage", "")))
+        return payload

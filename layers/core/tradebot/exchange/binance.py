@@ -97,6 +97,16 @@ class BinanceClient:
             next_at = page[-1].open_time + timedelta(milliseconds=1)
         return found
 
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        return self._candle_at(symbol, timeframe, {"startTime": 0})
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        return self._candle_at(symbol, timeframe, {})
+
+    def _candle_at(self, symbol: str, timeframe: str, which: dict[str, int]) -> datetime | None:
+        rows = self._transport.public(self.KLINES, {"symbol": symbol, "interval": timeframe, "limit": 1, **which})
+        return answers.candle_of(rows[0]).open_time if rows else None
+
     def price(self, symbol: str) -> Decimal:
         return answers.decimal_of(answers.field_of(self._transport.public(self.PRICE, {"symbol": symbol}), "price"))
 

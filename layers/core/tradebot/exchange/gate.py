@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 class Urgency(StrEnum):
     """How urgent a request is, which decides who goes without when a minute's weight runs short."""
 
-    #: Opens a position: shed first.
+    #: Opens a position, or is asked by a bot that has none: shed first.
     ENTRY = "entry"
-    #: Exits, stops, recovery, and the data that they need: only the exchange's own limit ends it.
+    #: Holds the books of a bot against all that its account holds: shed with the entries.
+    COMPARISON = "comparison"
+    #: Looks whether the stop of a position still rests: it does so without us, and waits for the next minute.
+    LOOK = "look"
+    #: Exits, stops, orders that nobody knows the end of: only the exchange's own limit ends it.
     PROTECTION = "protection"
 
 

@@ -68,6 +68,18 @@ class MarketSource(Protocol):
         ...
 
 
+class MarketHistory(MarketSource, Protocol):
+    """What backtests ask of it besides."""
+
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the first candle that there is opened; None where there is none."""
+        ...
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the newest candle opened, which has not closed yet; None where there is none."""
+        ...
+
+
 class MarketData(Protocol):
     """What a tick reads of a market; what all bots need alike was read from the exchange once."""
 

@@ -25,6 +25,7 @@ from tradebot.models.exchange_limit import ExchangeLimit
 from tradebot.models.finding import Finding
 from tradebot.models.funding import Funding
 from tradebot.models.idempotency_key import IdempotencyKey
+from tradebot.models.key_rotation import KeyRotation
 from tradebot.models.kill_switch import PlatformSwitch
 from tradebot.models.market_cache import CandleSeries, Market, MarketSymbol, StoredCandle
 from tradebot.models.order import LIVE_STATUSES, Fill, Order
@@ -53,6 +54,7 @@ __all__ = [
     "Funding",
     "IdempotencyKey",
     "KeyEnvironment",
+    "KeyRotation",
     "Leg",
     "Market",
     "MarketSymbol",

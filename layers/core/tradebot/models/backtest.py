@@ -1,8 +1,9 @@
 """Historical simulations: what was asked, how far it is, what came out."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, desc, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, desc, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradebot.models.base import Base, CreatedAt, Id, UpdatedAt, between, known_values, one_of
@@ -10,6 +11,10 @@ from tradebot.models.enums import BacktestStatus, MarketType, Timeframe
 
 if TYPE_CHECKING:
     from tradebot.models.user import User
+
+
+#: What still has an execution, or ought to have one.
+UNFINISHED = "status IN ('pending', 'running')"
 
 
 def _finite(column: str) -> CheckConstraint:
@@ -22,6 +27,15 @@ class Backtest(Base):
 
     __tablename__ = "backtests"
     __table_args__ = (
+        # Of a bot's own past; it outlives the bot.
+        ForeignKeyConstraint(
+            ["bot_config_id", "user_id"],
+            ["bot_configs.id", "bot_configs.user_id"],
+            ondelete="SET NULL (bot_config_id)",
+        ),
+        Index(None, "bot_config_id"),
+        # Those that maintenance looks after, of all users.
+        Index("ix_backtests_unfinished", "created_at", postgresql_where=text(UNFINISHED)),
         Index("ix_backtests_user_id_created_at", "user_id", desc("created_at"), desc("id")),
         known_values("interval", Timeframe),
         known_values("market_type", MarketType),
@@ -38,11 +52,15 @@ class Backtest(Base):
         between("win_rate", "0", "1"),
         between("progress", "0", "1"),
         between("leverage", "1", "125"),
+        CheckConstraint(
+            "estimated_seconds >= 0 AND estimated_seconds < 'Infinity'", name="estimated_seconds_not_negative"
+        ),
         CheckConstraint("total_trades >= 0 AND winning_trades >= 0 AND losing_trades >= 0", name="counts_not_negative"),
     )
 
     id: Mapped[Id]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    bot_config_id: Mapped[int | None]
     symbol: Mapped[str] = mapped_column(String(30))
     interval: Mapped[Timeframe] = mapped_column(one_of(Timeframe, 8))
     #: ISO-8601.
@@ -68,6 +86,10 @@ class Backtest(Base):
     status: Mapped[BacktestStatus] = mapped_column(one_of(BacktestStatus), server_default=BacktestStatus.PENDING.value)
     #: 0 to 1.
     progress: Mapped[float] = mapped_column(server_default=text("0"))
+    #: Of the whole run, as far as its plan could tell.
+    estimated_seconds: Mapped[float | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
     execution_name: Mapped[str | None] = mapped_column(String(80), unique=True)
     error_message: Mapped[str | None] = mapped_column(Text)
     metrics: Mapped[dict[str, Any] | None]

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, cast, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from tradebot.domain.audit import Action
 from tradebot.models import AuditEvent, User
 from tradebot.repositories.filters import within
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from tradebot.domain.span import Span
+    from tradebot.repositories.pages import Record
 
 _SHOWN = (
     AuditEvent.id,
@@ -85,3 +87,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return value
+
+
+def switches_of_bot(session: Session, user_id: int, bot_config_id: int, before_at: datetime) -> Sequence[Record]:
+    """Return when a bot's user started and stopped it, oldest first: `is_start`, `created_at`."""
+    query = (
+        select((AuditEvent.action == Action.BOT_STARTED).label("is_start"), AuditEvent.created_at)
+        .where(
+            AuditEvent.user_id == user_id,
+            AuditEvent.object_id == bot_config_id,
+            AuditEvent.action.in_([Action.BOT_STARTED, Action.BOT_STOPPED]),
+            AuditEvent.created_at < before_at,
+        )
+        .order_by(AuditEvent.created_at, AuditEvent.id)
+    )
+    return session.execute(query).all()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Date, Numeric, and_, case, cast, desc, func, literal, literal_column, select
 
-from tradebot.models import Trade
+from tradebot.models import Order, Trade
 from tradebot.repositories.filters import where_equal, within
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
@@ -55,6 +56,25 @@ def list_trades(
     query = where_equal(query, Trade, {"bot_config_id": bot_config_id, **filters})
     query = within(query, Trade.timestamp, traded)
     return newest_first(session, query, Trade.timestamp, Trade.id, limit=limit, cursor=cursor)
+
+
+def trades_within(
+    session: Session, user_id: int, bot_config_id: int, begin_at: datetime, end_at: datetime, *, limit: int
+) -> Sequence[Record]:
+    """Return a bot's trades of [begin, end), oldest first, each with what was ordered."""
+    query = (
+        select(*_SHOWN, Order.quantity.label("ordered_quantity"))
+        .outerjoin(Order, and_(Order.id == Trade.order_id, Order.user_id == Trade.user_id))
+        .where(
+            Trade.bot_config_id == bot_config_id,
+            Trade.user_id == user_id,
+            Trade.timestamp >= begin_at,
+            Trade.timestamp < end_at,
+        )
+        .order_by(Trade.timestamp, Trade.id)
+        .limit(limit)
+    )
+    return session.execute(query).all()
 
 
 def sum_trades(session: Session, user_id: int, bot_config_id: int, *, initial_capital: Decimal | None) -> Record:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tradebot.security.data_keys import CredentialsUnreadableError
+from tradebot.security.data_keys import CredentialsUnreadableError, encryption_context
 from tradebot.security.secret import Secret
 
 if TYPE_CHECKING:
@@ -43,11 +43,6 @@ class SealedCredentials:
     encrypted_secret_key: str
     encrypted_data_key: str
     key_hint: str
-
-
-def encryption_context(user_id: int, api_key_id: int) -> Context:
-    """Return the KMS encryption context of a row of `api_keys` (CloudTrail shows it: it holds no secret)."""
-    return {"app": "tradebot", "purpose": "exchange-key", "user_id": str(user_id), "api_key_id": str(api_key_id)}
 
 
 def seal_credentials(

@@ -1,6 +1,7 @@
 """Data keys of exchange credentials: made and opened by KMS, one per row, under a context that names the row.
 
-Making and opening are two classes because they are two permissions: the API may only make, bot_runner may only open.
+Making, opening and rewrapping are classes of their own because they are permissions of their own: the API may only
+make, bot_runner only open, maintenance only have KMS wrap anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from types_boto3_kms import KMSClient
 
 Context = dict[str, str]
+
+
+def encryption_context(user_id: int, api_key_id: int) -> Context:
+    """Return the KMS encryption context of a row of `api_keys` (CloudTrail shows it: it holds no secret)."""
+    return {"app": "tradebot", "purpose": "exchange-key", "user_id": str(user_id), "api_key_id": str(api_key_id)}
 
 
 class CredentialsUnreadableError(TradeBotError):
@@ -48,6 +54,14 @@ class DataKeyOpener(Protocol):
 
     def open(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
         """Return the key in clear. Raises CredentialsUnreadableError where it was not made under `context`."""
+        ...
+
+
+class DataKeyRewrapper(Protocol):
+    """Has wrapped data keys wrapped anew, without seeing them."""
+
+    def rewrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Return the same key in another wrapping. Raises CredentialsUnreadableError as `DataKeyOpener.open` does."""
         ...
 
 
@@ -85,6 +99,35 @@ class KmsDataKeyOpener:
             ]
         except refusals as error:
             raise CredentialsUnreadableError("KMS does not open this key's credentials; store the key anew.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class KmsDataKeyRewrapper:
+    """kms:ReEncrypt, under the newest material of the same key. The data key never leaves KMS in clear."""
+
+    make_client: Callable[[], KMSClient]
+    key_id: str
+
+    def rewrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Return the same key in another wrapping.
+
+        Raises CredentialsUnreadableError where it was not made under `context`, CloudUnavailableError.
+        """
+        client = self.make_client()
+        refusals = (client.exceptions.InvalidCiphertextException, client.exceptions.IncorrectKeyException)
+        with calling("The key service"):
+            try:
+                return client.re_encrypt(
+                    CiphertextBlob=wrapped,
+                    SourceKeyId=self.key_id,
+                    SourceEncryptionContext=dict(context),
+                    DestinationKeyId=self.key_id,
+                    DestinationEncryptionContext=dict(context),
+                )["CiphertextBlob"]
+            except refusals as error:
+                raise CredentialsUnreadableError(
+                    "KMS does not open this key's credentials; store the key anew."
+                ) from error
 
 
 class CachedDataKeyOpener:

@@ -7,6 +7,7 @@ end. What is asked for nothing (a flat tick with cached candles) reserves nothin
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,17 +27,40 @@ from tradebot.repositories.exchange_limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tradebot.services.user_sessions import OpenSession
 
-#: Of a minute's weight: the rest is kept for those who hold a position.
-SHARES = {Urgency.ENTRY: 0.6, Urgency.PROTECTION: 1.0}
-#: What an entry costs with its stop, and what a tick with a position costs.
-ENTRY_WEIGHT = 40
-TICK_WEIGHT = 30
-#: A tick that takes longer looks again whether somebody was banned meanwhile.
-BAN_KNOWN_SECONDS = 2.0
+#: Of a minute's weight, how much may be used before a request of this urgency waits for the next one.
+SHARES = {Urgency.ENTRY: 0.6, Urgency.COMPARISON: 0.6, Urgency.LOOK: 0.8, Urgency.PROTECTION: 1.0}
+#: What is reserved at once. An entry with its stop: balance, order, order list, the clock.
+ENTRY_WEIGHT = 25
+#: What rests and the price, on either market.
+LOOK_WEIGHT = 8
+CANDLES_WEIGHT = 2
+#: A look and what the account holds.
+COMPARISON_WEIGHT = 28
+#: What the account holds.
+BALANCE_WEIGHT = 20
+#: What rests goes, and all is sold; or the next stop is placed.
+EXIT_WEIGHT = 3
+#: Where nobody said what is coming.
+TICK_WEIGHT = 5
+#: After the row was read, for so long its word counts. Then it is read again before the next request leaves: so long
+#: others may go on after a 429, with what they had reserved.
+BAN_KNOWN_SECONDS = 0.2
+_METRICS = {
+    Urgency.ENTRY: "EntriesShed",
+    Urgency.COMPARISON: "ComparisonsShed",
+    Urgency.LOOK: "LooksDeferred",
+    Urgency.PROTECTION: "ProtectionShed",
+}
+_WORDS = {
+    Urgency.ENTRY: "No position is opened",
+    Urgency.COMPARISON: "The books are not compared",
+    Urgency.LOOK: "What rests is not looked at",
+    Urgency.PROTECTION: "Nothing more is asked",
+}
 
 
 @dataclass(slots=True)
@@ -57,6 +81,16 @@ class ExchangeBudget:
     _blocked_until: float = 0.0
     _looked_at: float = 0.0
     _told: tuple[datetime, int] | None = field(default=None)
+    _urgency: Urgency = Urgency.PROTECTION
+
+    @contextmanager
+    def at(self, urgency: Urgency) -> Iterator[None]:
+        """Count the requests of a block as so urgent; what nobody said anything of is urgent."""
+        before, self._urgency = self._urgency, urgency
+        try:
+            yield
+        finally:
+            self._urgency = before
 
     def reserve(self, urgency: Urgency, weight: int) -> None:
         """See to it that `weight` is set aside; ExchangeThrottledError where nothing may be sent now."""
@@ -81,9 +115,11 @@ class ExchangeBudget:
         self._refuse_while_blocked()
         if self._left < weight or self._seconds() >= self._window_ends:
             try:
-                self.reserve(Urgency.PROTECTION, max(weight, TICK_WEIGHT))
+                self.reserve(self._urgency, max(weight, TICK_WEIGHT))
             except ExchangeBudgetError:
-                self.reserve(Urgency.PROTECTION, weight)  # the minute's last weight is good for this request
+                if weight >= TICK_WEIGHT:
+                    raise
+                self.reserve(self._urgency, weight)  # the share's last weight is good for this request
         elif self._seconds() - self._looked_at > BAN_KNOWN_SECONDS:
             self._look()
         self._left -= weight
@@ -141,10 +177,9 @@ class ExchangeBudget:
     def _refuse(self, urgency: Urgency) -> None:
         standing = self._look()
         seconds = standing.seconds_left if standing is not None else 60.0
-        count("EntriesShed" if urgency is Urgency.ENTRY else "TicksShed")
-        what = "No position is opened" if urgency is Urgency.ENTRY else "Nothing more is asked"
+        count(_METRICS[urgency])
         raise ExchangeBudgetError(
-            f"{what} in this minute: the exchange's request limit is nearly used up by all bots together.",
+            f"{_WORDS[urgency]} in this minute: the exchange's request limit is nearly used up by all bots together.",
             retry_after_seconds=max(seconds, 1.0),
         )
 

@@ -59,6 +59,7 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
     if not settlement.fills:
         tick.unrecorded.append(_outcome(settlement))
         return memory
+    tick.has_executed = True
     order, prices = settlement.order, settlement.commission_prices
     execution = Execution.from_fills(settlement.fills)
     realized: Decimal | None = None

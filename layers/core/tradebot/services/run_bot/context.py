@@ -14,7 +14,7 @@ from tradebot.domain.position import PositionSide
 from tradebot.engine.parameters import resolve_parameters
 from tradebot.errors import ExchangeUnavailableError
 from tradebot.models import KeyEnvironment
-from tradebot.services.run_bot.exchange_view import view_exchange
+from tradebot.services.run_bot.exchange_view import look
 from tradebot.services.run_bot.steps import no_step
 
 if TYPE_CHECKING:
@@ -123,12 +123,18 @@ class Tick:
     knows_orders: bool = False
     #: Orders that nobody knows the end of: they block entries.
     in_doubt: list[LiveOrder] = field(default_factory=list)
-    #: Stops and take profits that rest at the exchange, as far as it has told.
+    #: Stops and take profits that rested when an earlier tick looked.
+    recorded_resting: list[LiveOrder] = field(default_factory=list)
+    #: Those that rest at the exchange, as far as it has told.
     resting: list[LiveOrder] = field(default_factory=list)
     #: What happened at the exchange since the last tick and is not in the memory yet.
     events: list[Event] = field(default_factory=list)
     #: What a reconciliation found; None where there was none in this tick.
     differences: list[Difference] | None = None
+    #: Whether it held the books against all that the account holds.
+    is_compared: bool = False
+    #: Whether this tick booked an execution: the next one compares in full.
+    has_executed: bool = False
     #: Whether books and exchange may differ, which blocks entries.
     is_frozen: bool = False
     #: What the exchange holds where that is less than the books: no more can be protected or sold.
@@ -183,9 +189,25 @@ class Tick:
     @cached_property
     def _exchange_view(self) -> ExchangeView | ExchangeUnavailableError:
         try:
-            return view_exchange(self.account, self.parameters.symbol, is_futures=self.parameters.is_futures)
+            return look(self)
         except ExchangeUnavailableError as error:
             return error
+
+    def look_again_in_full(self) -> ExchangeView:
+        """Ask once more, and for the holdings too, since something differs. Raise LookDeferredError as `look` does."""
+        self._exchange_view = look(self, again=True)
+        return self._exchange_view
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the books have a position, or an order on record may still make or change one."""
+        return bool(self.claim.live_orders) or (self.memory is not None and self.memory.position is not None)
+
+    @property
+    def is_sheltered(self) -> bool:
+        """Whether a stop rests at the exchange for what is held, as far as it was last seen."""
+        is_flat = self.memory is None or self.memory.position is None
+        return is_flat or any(order.leg is Leg.STOP for order in (*self.recorded_resting, *self.resting))
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ from tradebot.domain.money import ZERO as _ZERO
 from tradebot.engine import tick as engine
 from tradebot.engine.memory import BotMemory
 from tradebot.engine.paper import is_paper
-from tradebot.errors import ExchangeUnavailableError
+from tradebot.errors import ExchangeBudgetError, ExchangeUnavailableError
+from tradebot.exchange.gate import Urgency
 from tradebot.services.run_bot.market_view import has_new_candle, new_candles, stale_data, warm_up_candles
 from tradebot.services.run_bot.protect import resting_levels
 
@@ -104,10 +105,22 @@ def _market_now(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
     try:
         candles = new_candles(tick)
         is_holding = tick.memory.position is not None or bool(tick.events)
-        return candles, tick.market.price(tick.parameters.symbol) if is_holding else None
+        return candles, _price(tick) if is_holding else None
     except ExchangeUnavailableError as error:
         if tick.memory.position is None and not tick.events:
             raise
         tick.is_frozen = True
         tick.messages.append(f"The market's data could not be read: {error.message}")
         return (), None
+
+
+def _price(tick: Tick) -> Decimal | None:
+    """Return the price, which tests levels that do not rest; where all do, it is left out when requests run short."""
+    levels = resting_levels(tick)
+    if levels.stop_price is None or levels.take_profit_price is None:
+        return tick.market.price(tick.parameters.symbol)
+    try:
+        with tick.budget.at(Urgency.LOOK):
+            return tick.market.price(tick.parameters.symbol)
+    except ExchangeBudgetError:
+        return None

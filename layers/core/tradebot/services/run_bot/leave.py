@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import Leg
 from tradebot.engine import tick as engine
+from tradebot.errors import ExchangeBudgetError
+from tradebot.exchange.gate import Urgency
+from tradebot.services.exchange_budget import BALANCE_WEIGHT, EXIT_WEIGHT
 from tradebot.services.run_bot.place_order import Draft, place
 from tradebot.services.run_bot.withdraw import locked_coins, withdraw
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tradebot.engine.decision import ExitDecision
     from tradebot.services.run_bot.context import Tick
 
@@ -22,16 +27,17 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
     if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
         return
     if not decision.reduce_only:
-        # Read before anything is cancelled: an answer that is missing then leaves the stop where it is.
+        # Asked before anything is cancelled: an answer that is missing then leaves the stop where it is.
         tick.account.synchronise_clock()
-        with exact():
-            free = tick.account.free_balances().get(tick.rules.base_asset, ZERO) + locked_coins(tick)
+        coins = _coins_there(tick)
+        # Nor is anything cancelled that there would be no request weight left to sell.
+        tick.budget.reserve(Urgency.PROTECTION, EXIT_WEIGHT)
         if not withdraw(tick, tick.resting):
             return
         decision_now = _decision_now(tick)
         if decision_now is None:
             return  # what rested has executed first: that was the exit
-        decision = decision_now.capped(free, tick.rules)
+        decision = decision_now if coins is None else decision_now.capped(coins, tick.rules)
     if decision.quantity < tick.rules.min_qty:
         tick.messages.append(
             f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are free "
@@ -51,6 +57,16 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
         tick.messages.append(f"The exit order was not accepted: {sent.refusal.message}")
     if tick.memory is not None and tick.memory.position is None:
         withdraw(tick, tick.resting)
+
+
+def _coins_there(tick: Tick) -> Decimal | None:
+    """Return what can be sold; None where the minute's request weight is short of asking: then the books count."""
+    try:
+        tick.budget.reserve(Urgency.COMPARISON, BALANCE_WEIGHT)
+    except ExchangeBudgetError:
+        return None
+    with exact():
+        return tick.account.free_balances().get(tick.rules.base_asset, ZERO) + locked_coins(tick)
 
 
 def _decision_now(tick: Tick) -> ExitDecision | None:

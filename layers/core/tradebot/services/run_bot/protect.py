@@ -18,7 +18,9 @@ from tradebot.errors import (
     ExchangeThrottledError,
     StopWouldTriggerError,
 )
+from tradebot.exchange.gate import Urgency
 from tradebot.repositories.orders import count_attempts
+from tradebot.services.exchange_budget import EXIT_WEIGHT
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, Sent, place
@@ -126,7 +128,9 @@ def _protect_spot(tick: Tick, wanted: Protection) -> None:
     if _is_in_place_on_spot(tick, wanted):
         return
     if tick.resting:
-        # The coins are locked for what rests: it has to go first, and may execute before it does.
+        # The coins are locked for what rests: it has to go first, and may execute before it does. The request weight
+        # for what comes in its place is set aside before.
+        tick.budget.reserve(Urgency.PROTECTION, EXIT_WEIGHT)
         if withdraw(tick, tick.resting):
             protect(tick)
         return

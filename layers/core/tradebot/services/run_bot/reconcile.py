@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.errors import ConflictError, ExchangeUnavailableError
+from tradebot.errors import ConflictError, ExchangeUnavailableError, LookDeferredError
 from tradebot.models import BotStatus, FindingKind
 from tradebot.observability import count, logger
 from tradebot.repositories.findings import Difference
 from tradebot.repositories.orders import find_known_client_ids
+from tradebot.services.run_bot.exchange_view import is_full_due
+from tradebot.services.run_bot.recover import defer_look
 from tradebot.services.run_bot.withdraw import locked_coins
 
 if TYPE_CHECKING:
     from tradebot.services.run_bot.context import Tick
     from tradebot.services.run_bot.exchange_view import ExchangeView
 
-#: How often a bot is compared that holds nothing and has nothing under way.
-FLAT_INTERVAL = timedelta(minutes=15)
-
 
 def reconcile(tick: Tick) -> None:
-    """Compare what rests and what is held, where there is something or the time has come."""
-    if not _is_due(tick):
+    """Compare what rests and what is held, where there is something or the time has come.
+
+    Where only what rests was asked for, and it is as it was, that is the comparison.
+    """
+    if not tick.is_holding and not is_full_due(tick):
         return
     try:
         view = tick.exchange_view
+        if not view.shows_holdings:
+            if not _differs(tick, view):
+                return
+            view = tick.look_again_in_full()
+    except LookDeferredError as error:
+        if _is_starting_flat(tick):
+            raise
+        defer_look(tick, error)
+        return
     except ExchangeUnavailableError as error:
         tick.is_frozen = True
         tick.messages.append(f"The books could not be compared with the exchange: {error.message}")
         return
     found = [*_foreign_orders(tick, view)]
     # Between reading what is held and what rests, something may have executed: the next tick compares again.
-    if not tick.in_doubt and not tick.events:
+    tick.is_compared = not tick.in_doubt and not tick.events
+    if tick.is_compared:
         found += _position_differs(tick, view) if view.position is not None else _coins_missing(tick, view)
     tick.differences = found
     _warn_of_liquidation(tick, view)
@@ -43,16 +54,21 @@ def reconcile(tick: Tick) -> None:
     tick.is_frozen = True
     count("ReconciliationDifferences", len(serious))
     logger().warning("books and exchange differ", differences=[one.text for one in serious])
-    if tick.claim.status is BotStatus.STARTING and (tick.memory is None or tick.memory.position is None):
+    if _is_starting_flat(tick):
         raise ConflictError(serious[0].text)
     tick.messages += [f"{one.text} Nothing is entered until this is solved." for one in serious]
 
 
-def _is_due(tick: Tick) -> bool:
-    claim = tick.claim
-    if claim.live_orders or claim.open_findings or (tick.memory is not None and tick.memory.position is not None):
-        return True
-    return claim.reconciled_at is None or tick.tick_at - claim.reconciled_at >= FLAT_INTERVAL
+def _is_starting_flat(tick: Tick) -> bool:
+    """Whether the user is still waiting for the bot's start, which may be refused."""
+    return tick.claim.status is BotStatus.STARTING and (tick.memory is None or tick.memory.position is None)
+
+
+def _differs(tick: Tick, view: ExchangeView) -> bool:
+    """Whether what rests is not what the books say; what has executed is in the events, and told by itself."""
+    if tick.in_doubt or tick.events:
+        return False
+    return not tick.is_sheltered or bool(_foreign_orders(tick, view))
 
 
 def _foreign_orders(tick: Tick, view: ExchangeView) -> list[Difference]:
@@ -108,6 +124,7 @@ def _warn_of_liquidation(tick: Tick, view: ExchangeView) -> None:
 def _coins_missing(tick: Tick, view: ExchangeView) -> list[Difference]:
     """The account may hold more than the bot's: others' coins. Fewer means that they were sold or moved away."""
     held = ZERO if tick.memory is None else tick.memory.base_held
+    assert view.free is not None
     with exact():
         there = view.free.get(tick.rules.base_asset, ZERO) + locked_coins(tick)
         if held - there < tick.rules.step_size:

@@ -72,10 +72,12 @@ def finish(tick: Tick, ending: Ending) -> None:
         record(session, tick)
         record_paper_trades(session, tick)
         columns = {"last_run_at": tick.tick_at, **_changed_columns(tick)}
-        if tick.differences is not None:
+        if tick.has_executed:
+            columns["reconciled_at"] = None
+        elif tick.is_compared:
             columns["reconciled_at"] = tick.tick_at
-            if tick.differences or claim.open_findings:
-                keep_findings(session, claim, tick.differences)
+        if tick.differences is not None and (tick.differences or claim.open_findings):
+            keep_findings(session, claim, tick.differences)
         released = release_bot(
             session,
             claim,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tradebot.domain.order import OrderStatus, OrderType
-from tradebot.errors import ExchangeUnavailableError, OrderAbsentError
+from tradebot.errors import ExchangeUnavailableError, LookDeferredError, OrderAbsentError
 from tradebot.repositories.orders import find_live_orders
 from tradebot.services.run_bot.book import book_in_order
 from tradebot.services.run_bot.settle import Settlement, doubtful, settlement_of, settlement_of_stop
@@ -25,9 +25,11 @@ def recover_orders(tick: Tick) -> None:
         return
     with tick.open_session(tick.claim.user_id) as session:
         orders = find_live_orders(session, tick.claim.user_id, tick.claim.bot_config_id)
-    tick.account.synchronise_clock()
+    tick.recorded_resting = [order for order in orders if not _is_in_doubt(order)]
     for order in orders:
-        was_in_doubt = order.status.is_in_doubt or not order.leg.is_protection
+        was_in_doubt = _is_in_doubt(order)
+        if was_in_doubt:
+            tick.account.synchronise_clock()
         settlement = look_up(tick, order) if was_in_doubt else _look_at_resting(tick, order)
         if settlement is None:
             continue
@@ -36,12 +38,22 @@ def recover_orders(tick: Tick) -> None:
         elif settlement.fills:
             tick.actions.append(f"{order.leg.value}:{settlement.status.value}")
         book_in_order(tick, settlement)
+    tick.recorded_resting.clear()
+
+
+def _is_in_doubt(order: LiveOrder) -> bool:
+    return order.status.is_in_doubt or not order.leg.is_protection
 
 
 def _look_at_resting(tick: Tick, order: LiveOrder) -> Settlement | None:
     """Return what became of an order that rested; None where it still does, as one request shows for all of them."""
     try:
         view = tick.exchange_view
+    except LookDeferredError as error:
+        # The exchange acts on it without us, and what is decided meanwhile by candles is still sent.
+        tick.rest(order)
+        defer_look(tick, error)
+        return None
     except ExchangeUnavailableError as error:
         # It rested, so it either still does or has acted; what it protects may be left, and nothing may be entered.
         tick.rest(order)
@@ -58,6 +70,14 @@ def _look_at_resting(tick: Tick, order: LiveOrder) -> Settlement | None:
         tick.rest(order)
         return None
     return look_up(tick, order) if listed is None else settlement_of(tick, order, listed)
+
+
+def defer_look(tick: Tick, error: LookDeferredError) -> None:
+    """Say that nothing was asked in this minute; nothing is entered meanwhile."""
+    tick.is_frozen = True
+    if error.message not in tick.messages:
+        tick.messages.append(error.message)
+        tick.actions.append("look_deferred")
 
 
 def look_up(tick: Tick, order: LiveOrder) -> Settlement:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tradebot.clock import market_clock
 from tradebot.errors import LeaseLostError, TradeBotError
+from tradebot.exchange.gate import Urgency
 from tradebot.observability import bind, count, logger, measure_milliseconds
 from tradebot.repositories.leases import AT_ONCE, claim_bot
 from tradebot.services.run_bot.book import book_events
@@ -157,7 +158,8 @@ def _trade(tick: Tick) -> None:
         tick.messages.append(tick.claim.kill_switch.message)
     if trades_on_paper(tick):
         if wants_to_trade(tick.claim) or is_closing(tick):
-            trade_on_paper(tick)
+            with tick.budget.at(Urgency.ENTRY):
+                trade_on_paper(tick)
         return
     require_key(tick.claim)
     load_memory(tick)
@@ -197,11 +199,13 @@ def _act_for_the_user(tick: Tick) -> None:
 
 
 def _decide_and_act(tick: Tick) -> None:
-    reconcile(tick)
-    if is_starting(tick):
-        book_events(tick)
-        start(tick)
-    decision = decide(tick)
+    # A bot that holds nothing goes without in a minute that runs short.
+    with tick.budget.at(Urgency.PROTECTION if tick.is_holding else Urgency.ENTRY):
+        reconcile(tick)
+        if is_starting(tick):
+            book_events(tick)
+            start(tick)
+        decision = decide(tick)
     if decision is not None:
         act(tick, decision)
 

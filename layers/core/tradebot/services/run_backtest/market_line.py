@@ -1,0 +1,53 @@
+"""What a backtest asks of a market: filters as bots share them, candles of any past, within the shared limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tradebot.domain.timeframe import Timeframe
+from tradebot.exchange.gate import Urgency
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tradebot.domain.candle import Candle
+    from tradebot.domain.symbol import SymbolRules
+    from tradebot.exchange.protocol import MarketData, MarketHistory
+    from tradebot.services.exchange_budget import ExchangeBudget
+
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class MarketLine:
+    """One market of one environment. Candles go to the bucket, so they are not kept in the database as well."""
+
+    shared: MarketData
+    source: MarketHistory
+    budget: ExchangeBudget
+    #: Weight of a page of a thousand candles.
+    page_weight: int
+
+    def symbol_rules(self, symbol: str) -> SymbolRules:
+        """Return the symbol's filters; OrderRejectedError where the exchange does not list it."""
+        return self.shared.symbol_rules(symbol)
+
+    def first_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the first candle that there is opened; None where there is none."""
+        return self.source.first_candle_at(symbol, timeframe)
+
+    def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the newest candle opened, which has not closed yet; None where there is none."""
+        return self.source.newest_candle_at(symbol, timeframe)
+
+    def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> Sequence[Candle]:
+        """Return the candles that open in [start_at, end_at), oldest first.
+
+        Their weight is taken from the share that entries may use, so that no backtest keeps a bot from its exit.
+        """
+        pages = math.ceil((end_at - start_at).total_seconds() / Timeframe(timeframe).seconds / _PAGE) or 1
+        self.budget.reserve(Urgency.ENTRY, pages * self.page_weight)
+        return self.source.candles(symbol, timeframe, start_at, end_at)

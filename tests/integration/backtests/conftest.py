@@ -1,0 +1,110 @@
+"""The whole platform with a market of its own: Postgres, the simulated exchange, the local cloud, a user of the API."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from infra.local.api_client import ApiClient
+from infra.local.cloud.local_cloud import LocalCloud
+from infra.local.exchange_process import ExchangeProcess
+from infra.local.machine import BINANCE_URL_PARAMETERS
+from infra.local.state import Market
+from tests.fixtures.candles import write_minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures.database import TestDatabase
+
+BEGIN = datetime(2023, 1, 28, tzinfo=UTC)
+#: A week of minutes over the end of a month; the market stands at its end.
+MINUTES = 7 * 1440
+END_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where things are, and a user."""
+
+    cloud: LocalCloud
+    exchange: ExchangeProcess
+    database: TestDatabase
+    api: ApiClient
+
+    def until(self, backtest_id: int, *statuses: str) -> dict[str, Any]:
+        """Watch a backtest until it has one of the statuses."""
+        deadline = time.monotonic() + END_SECONDS
+        while (seen := self.api.call("GET", f"/backtests/{backtest_id}"))["status"] not in statuses:
+            assert time.monotonic() < deadline, f"the backtest does not end: {seen}"
+            time.sleep(0.1)
+        shown: dict[str, Any] = seen
+        return shown
+
+    def client(self, service: str) -> Any:
+        """Return a client of the local cloud."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # any service
+            endpoint_url=self.cloud.endpoint_url,
+            region_name=self.cloud.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def execution(self, backtest_id: int) -> dict[str, Any]:
+        """Describe a backtest's execution."""
+        machine = self.cloud.outputs["BacktestStateMachineArn"].replace(":stateMachine:", ":execution:")
+        described: dict[str, Any] = self.client("stepfunctions").describe_execution(
+            executionArn=f"{machine}:{backtest_id}"
+        )
+        return described
+
+
+def body(**changes: object) -> dict[str, Any]:
+    """Return a backtest of two days that reaches over the end of a month."""
+    asked: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "interval": "1m",
+        "start_date": "2023-01-30T12:00:00Z",
+        "end_date": "2023-02-02T06:00:00Z",
+        "initial_capital": "10000",
+        "parameters": {
+            "strategy": "ema",
+            "position_size_perc": "50",
+            "stop_loss_perc": "0.8",
+            "take_profit_perc": "1.6",
+            "ema_fast": 9,
+            "ema_slow": 21,
+            "rsi_period": 14,
+            "rsi_oversold": 30,
+            "rsi_overbought": 70,
+        },
+    }
+    return {**asked, **changes}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestDatabase) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("platform")
+    csv = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES)
+    exchange = ExchangeProcess(folder / "exchange", Market("csv", candles=csv, start=BEGIN))
+    url = exchange.start()
+    try:
+        exchange.advance(BEGIN + timedelta(minutes=MINUTES - 1))
+        with (
+            LocalCloud(
+                folder / "cloud",
+                foundation_parameters={"Database": "external", "DatabaseUrl": module_database.url},
+                parameters={"Database": "external", **dict.fromkeys(BINANCE_URL_PARAMETERS, url)},
+            ) as cloud,
+            ApiClient(cloud.api_url, "trader@example.com", "seven-candles-before-noon") as api,
+        ):
+            api.register_or_log_in(cloud.state_directory)
+            yield Platform(cloud, exchange, module_database, api)
+    finally:
+        exchange.stop()

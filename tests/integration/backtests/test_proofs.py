@@ -1,0 +1,57 @@
+"""What is promised of any backtest, over random cuts, kills, orders and holes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.proofs.backtests import Exchange, Line, market_candles, prove
+from tradebot.aws.object_store import S3ObjectStore
+from tradebot.domain.timeframe import Timeframe
+from tradebot.engine.candles import to_ms
+from tradebot.services.run_backtest.candle_cache import CandleCache, month_end
+from tradebot.services.run_backtest.fetch import FetchCandles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "t",
+        "AWS_SECRET_ACCESS_KEY": "t",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield
+
+
+def test_chunked_equals_unchunked_to_the_byte_whatever_is_cut_shuffled_or_killed(migrated_engine: Engine) -> None:
+    assert prove(migrated_engine, 5) > 5
+
+
+def test_a_month_that_is_fetched_twice_at_once_is_stored_once() -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="candles", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    cache = CandleCache(S3ObjectStore(lambda: s3, "candles"), "spot", "BTCUSDT", Timeframe.M15)
+    line, no_session = Line(Exchange(market_candles(1))), None
+    step = FetchCandles(cast("Any", no_session), cache.store, lambda *_: cast("Any", line))
+    fetch = partial(step._fetch, cache, "2023-01", to_ms(month_end("2023-01")), lambda: 60_000)
+    with ThreadPoolExecutor(4) as pool:
+        stored = [one.result() for one in [pool.submit(fetch) for _ in range(4)]]
+    assert sorted(stored) == [False, False, False, True]
+    (block,) = cache.closed_months().values()
+    before = s3.head_object(Bucket="candles", Key=block.key)["LastModified"]
+    assert fetch() is False
+    assert s3.head_object(Bucket="candles", Key=block.key)["LastModified"] == before
+    held = cache.load(block)
+    assert len(held) == 31 * 96 - 8 - 1  # two hours of one hole lie in January, and the other hole
