@@ -7,6 +7,7 @@ file goes on where it was stopped; `--replay SEED` prints the trace of one histo
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -123,6 +124,8 @@ _OPEN = ExitStack()
 
 
 def _begin(one: TestServer) -> None:
+    gc.freeze()
+    gc.set_threshold(50_000)  # a tenth of the time else: SQLAlchemy and ccxt make many small things that live on
     _WORLD.append(_OPEN.enter_context(simulated_world(one)))
 
 
