@@ -56,10 +56,14 @@ class Stage:
             self.user_id = session.scalars(user).one()
             for table in (*LEFT, "bot_configs"):
                 session.execute(text(f"DELETE FROM {table}"))
+        #: What closes the lines and connections of the workers.
+        self._open: list[Callable[[], None]] = []
         self._accounts: dict[int, str] = {}
         self._markets: dict[int, MarketKind] = {}
 
     def close(self) -> None:
+        for close in self._open:
+            close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -108,7 +112,14 @@ class Stage:
         """Return what runs a tick, given a bot and a minute, as a process that has just begun."""
         engine = make_engine(self.database.settings("app_worker"))
         session = partial(session_scope, engine)
-        lines = ExchangeLines(session, self.keys, make_client, make_key_checker, make_wallet, lambda *_: self.url)
+        self._open.append(engine.dispose)
+
+        def client(*arguments: Any, **named: Any) -> Any:
+            made: Any = make_client(*arguments, **named)
+            self._open.append(made._transport._client.session.close)
+            return made
+
+        lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url)
         run_bot = RunBot(session, lines, "tick", StatementCounter(engine), step)
 
         def tick(bot: int, minute: int) -> TickReport:

@@ -93,6 +93,11 @@ class World:
             user = insert(User).values(email="trader@example.com", hashed_password="x").returning(User.id)
             self.user_id = session.scalars(user).one()
         self.api_key_id = self._add_key()
+        for market in ("spot", "futures"):
+            for timeframe in ("1m", "3m"):
+                # All at once: what a history meets in the shared listing must not depend on the one before it.
+                kind = {"position_type": market, "timeframe": timeframe}
+                self._templates[market, timeframe] = self._warmed_up(kind)
 
     def close(self) -> None:
         for worker in self.workers:
@@ -120,10 +125,7 @@ class World:
 
     def add_bot(self, **values: Any) -> int:
         """Add a bot that has warmed up and is due."""
-        kind = (values["position_type"], values["timeframe"])
-        if kind not in self._templates:
-            self._templates[kind] = self._warmed_up(values)
-        return self._insert(values, self._templates[kind])
+        return self._insert(values, self._templates[values["position_type"], values["timeframe"]])
 
     def _warmed_up(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the state of a bot after its first tick, which trades nothing."""
