@@ -129,6 +129,10 @@ bench-peers: $(STAMP) ## Measure it against other engines, which get an environm
 fuzz-api: $(STAMP) ## Send the running API thousands of requests made of its document, alone and in sequences [CASES=10000]
 	@TRADEBOT_API_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -s tests/integration/surface/test_no_request_breaks_it.py
 
+.PHONY: prove
+prove: $(STAMP) ## Run every proof in full and write docs/proofs.md: hours [HISTORIES=n SEED=n PROOFS="kills mutants"]
+	@$(BIN)/python -m tests.proofs $(PROOFS) $(if $(HISTORIES),--histories $(HISTORIES)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: fuzz-engine
 fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
 	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_22_2215"
-down_revision = "2026_11_22_2205"
+down_revision = "2026_11_22_2210"
 branch_labels = None
 depends_on = None
 
