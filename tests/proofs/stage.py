@@ -120,7 +120,7 @@ class Stage:
             return made
 
         lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url)
-        run_bot = RunBot(session, lines, "tick", StatementCounter(engine), step)
+        run_bot = RunBot(session, lines, "tick", StatementCounter(engine), step=step)
 
         def tick(bot: int, minute: int) -> TickReport:
             try:

@@ -106,8 +106,8 @@ class Worker:
             lines,
             "tick",
             self._counter,
-            self._point,
-            lambda seconds: self._clock.sleep(int(seconds * 1000)),
+            step=self._point,
+            sleep=lambda seconds: self._clock.sleep(int(seconds * 1000)),
         )
 
     def _client(self, venue: Venue, environment: str, market: str, *, api_key: str = "", secret_key: str = "") -> Any:
