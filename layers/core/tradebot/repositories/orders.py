@@ -141,7 +141,7 @@ def find_decisions_of(session: Session, claim: Claim, venue_order_ids: AbstractS
             Order.venue_order_id.in_(venue_order_ids),
         )
     )
-    return dict(rows.tuples().all())
+    return {row.venue_order_id: row.decision_key for row in rows}
 
 
 def insert_adopted(session: Session, claim: Claim, order: LiveOrder, market_type: MarketType) -> LiveOrder:
