@@ -131,6 +131,10 @@ bench: $(STAMP) ## Measure ticks, replay and start-up, and write the figures to 
 bench-engine: $(STAMP) ## Measure the backtest engine by itself, into docs/figures-engine.md
 	@$(BIN)/python -m tests.bench.engine
 
+.PHONY: bench-backtests
+bench-backtests: $(STAMP) ## Measure backtests from their request to their report, into docs/figures-backtests.md (minutes)
+	@$(BIN)/python -m tests.bench.backtests
+
 .PHONY: bench-peers
 bench-peers: $(STAMP) ## Measure it against other engines, which get an environment of their own (.venv-peers)
 	@$(BIN)/python -m tests.bench.engine_peers

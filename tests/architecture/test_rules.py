@@ -55,8 +55,6 @@ RULES: Final[dict[int | str, str]] = {
     "no look-ahead": "later candles change nothing decided",
     "exactness": "integers and decimals; the same bytes on every processor",
 }
-#: Rules of bots with orders at the exchange whose tests are still to come. One that has a test leaves this list.
-PENDING: Final[frozenset[int | str]] = frozenset({32, 33, 34, 35, "live = backtest"})
 
 
 @cache
@@ -81,15 +79,10 @@ def _rules_of(function: ast.FunctionDef) -> Iterator[int | str]:
 
 
 def test_every_rule_and_invariant_has_a_test() -> None:
-    missing = [f"{rule}: {text}" for rule, text in RULES.items() if rule not in marked() and rule not in PENDING]
+    missing = [f"{rule}: {text}" for rule, text in RULES.items() if rule not in marked()]
     assert not missing, "no test is marked with @pytest.mark.rule(...) for: " + "; ".join(missing)
 
 
 def test_a_test_names_rules_that_exist() -> None:
     unknown = {rule: tests for rule, tests in marked().items() if rule not in RULES}
     assert not unknown
-
-
-def test_a_rule_that_has_a_test_is_not_pending() -> None:
-    tested = PENDING & marked().keys()
-    assert not tested, f"tested now, so take them off PENDING: {tested}"

@@ -83,6 +83,11 @@ def test_a_bucket_is_encrypted_closed_to_the_public_and_reached_by_tls_only(buck
     assert [(s["Effect"], s["Condition"]) for s in policy] == [("Deny", {"Bool": {"aws:SecureTransport": "false"}})]
 
 
+def test_only_parts_of_months_of_candles_expire() -> None:
+    rules = foundation("external")["CandleBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == ["candle-parts/"]
+
+
 def test_what_holds_state_outlives_its_stack() -> None:
     kinds = {"AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::RDS::DBCluster", "AWS::EC2::EIP"}
     stateful = {name: entry for name, entry in foundation("aurora").items() if entry["Type"] in kinds}

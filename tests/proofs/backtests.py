@@ -24,11 +24,12 @@ from tradebot.domain.candle import Candle
 from tradebot.domain.market import MarketType
 from tradebot.domain.symbol import SymbolRules
 from tradebot.domain.timeframe import Timeframe
-from tradebot.engine.backtest_setup import MarginBracket
-from tradebot.engine.candles import CandleArray
+from tradebot.engine.backtest_setup import FundingRate, MarginBracket
+from tradebot.engine.candles import CandleArray, to_ms
 from tradebot.engine.parameters import DEFAULT_FEES
 from tradebot.engine.simulate import simulate
 from tradebot.engine.statistics.report import build_report
+from tradebot.exchange.protocol import FundingSettlement
 from tradebot.models import User
 from tradebot.report.csv_tables import days_csv, months_csv, trades_csv
 from tradebot.report.html_page import page
@@ -105,6 +106,12 @@ class Line:
         self._exchange = exchange
         self.newest_candle_at = exchange.newest_candle_at
 
+    def funding_settlements(self, _symbol: str, start_at: datetime, end_at: datetime) -> list[FundingSettlement]:
+        return [one for one in funding_history() if start_at <= one.settled_at < end_at]
+
+    def settle(self) -> None:
+        """Nothing was reserved."""
+
     def candles(self, _symbol: str, _timeframe: str, start_at: datetime, end_at: datetime) -> list[Candle]:
         return self._exchange.candles_between(start_at, end_at)
 
@@ -121,6 +128,16 @@ def market_candles(seed: int) -> list[Candle]:
         if not is_missing:
             first, high, low, last = (Decimal(cent).scaleb(-2) for cent in cents)
             made.append(Candle(at, first, high, low, last, Decimal(10)))
+    return made
+
+
+def funding_history() -> list[FundingSettlement]:
+    """Return settlements as Binance stamps them, some milliseconds late, the first ones without a mark price."""
+    first_at, chance, made = datetime(2023, 1, 10, tzinfo=UTC), random.Random(7), []
+    for number in range(3 * 60):
+        at = first_at + number * timedelta(hours=8) + timedelta(milliseconds=chance.randrange(9))
+        mark = None if number < 9 else Decimal(2_000_000 + chance.randrange(99_999)).scaleb(-2)
+        made.append(FundingSettlement(at, Decimal(chance.randrange(-300, 400)).scaleb(-6), mark))
     return made
 
 
@@ -149,7 +166,13 @@ def in_one_piece(asked: dict[str, Any], candles: Sequence[Candle]) -> dict[str, 
     wanted = [one for one in candles if first <= one.open_time and one.open_time + STEP <= END]
     columns = CandleArray.from_candles(wanted, Timeframe.M15)
     warm_up = sum(one.open_time < START for one in wanted)
-    setup = setup_of(asked, price_decimals=columns.price_decimals, warm_up=warm_up)
+    is_futures = asked["config"]["position_type"] == "futures"
+    funding = tuple(
+        FundingRate(to_ms(one.settled_at), one.rate, one.mark_price)
+        for one in (funding_history() if is_futures else ())
+        if datetime(2023, 1, 1, tzinfo=UTC) <= one.settled_at < END
+    )
+    setup = setup_of(asked, price_decimals=columns.price_decimals, warm_up=warm_up, funding=funding)
     state, output = simulate(setup, columns)
     result = Result(setup, output, state, build_report(setup, state, columns, output))
     picture = picture_of(setup, output, [columns[warm_up:]])

@@ -499,7 +499,7 @@ def public_markets() -> Callable[[str, str], MarketLine]:
     """
     from tradebot.exchange.ccxt_client import make_client
     from tradebot.exchange.transport import Venue
-    from tradebot.exchange.weights import WEIGHT_PER_MINUTE
+    from tradebot.exchange.weights import CANDLE_PAGE, CANDLE_PAGE_WEIGHT, WEIGHT_PER_MINUTE
     from tradebot.services.exchange_budget import ExchangeBudget
     from tradebot.services.market_cache import MarketCache
     from tradebot.services.run_backtest.market_line import MarketLine
@@ -511,9 +511,8 @@ def public_markets() -> Callable[[str, str], MarketLine]:
         name, limit = f"{environment}-{market_type}", WEIGHT_PER_MINUTE[market_type]
         budget = ExchangeBudget(open_session(), name, settings.exchange_egress, limit)
         client = make_client(Venue(settings.binance_url(environment, market_type), budget), environment, market_type)
-        # Binance weighs a page of a thousand candles so.
-        page_weight = {"spot": 2, "futures": 5}[market_type]
-        return MarketLine(MarketCache(open_session(), name, client), client, budget, page_weight)
+        shared = MarketCache(open_session(), name, client)
+        return MarketLine(shared, client, budget, CANDLE_PAGE[market_type], CANDLE_PAGE_WEIGHT[market_type])
 
     return market
 

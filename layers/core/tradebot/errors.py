@@ -22,7 +22,8 @@ TradeBotError
     ├── OrderAbsentError         404  the query found no such order; that alone is not absence
     ├── CancelRefusedError       409  -2011: nothing was cancelled; the order may have executed, query it
     └── OrderRejectedError       422  refused for good: filters, balance, a halted symbol
-        └── StopWouldTriggerError 422 the market is beyond the level already: nothing rests, sell now
+        ├── StopWouldTriggerError 422 the market is beyond the level already: nothing rests, sell now
+        └── MarketClosedError    422  the symbol is halted or delisted: no order of it is taken now
 """
 
 from __future__ import annotations
@@ -236,3 +237,9 @@ class StopWouldTriggerError(OrderRejectedError):
     """The market is at or beyond the level of a stop or take profit already, so nothing was placed."""
 
     code = "stop-would-trigger"
+
+
+class MarketClosedError(OrderRejectedError):
+    """The symbol is halted or delisted: no order of it is taken now, what rests stays as it is."""
+
+    code = "market-closed"

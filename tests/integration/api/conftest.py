@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 from moto import mock_aws
 from sqlalchemy import text
 
-from tests.fixtures.database import TestDatabase, TestServer, _copy
+from tests.fixtures.database import TestDatabase, TestServer, copied
 from tests.integration.api.gateway import Client
 from tradebot import bootstrap
 from tradebot.observability import logger, metrics
@@ -148,7 +148,7 @@ def _moto() -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def api_database(postgres_server: TestServer, template_database: str) -> Iterator[TestDatabase]:
     """One database for the tests of a module: each has users of its own, and users do not see each other."""
-    with _copy(postgres_server, template_database) as made:
+    with copied(postgres_server, template_database) as made:
         yield made
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BEGIN = datetime(2023, 1, 28, tzinfo=UTC)
 #: A week of minutes over the end of a month; the market stands at its end.
 MINUTES = 7 * 1440
+#: Ten minutes of 31 January, from 04:00, that the exchange does not have.
+HOLE = range(3 * 1440 + 240, 3 * 1440 + 250)
 END_SECONDS = 90.0
 
 
@@ -64,6 +66,27 @@ class Platform:
         )
         return described
 
+    def execution_has_entered(self, backtest_id: int, state: str) -> bool:
+        """Tell whether an execution has come to a state."""
+        described = self.execution(backtest_id)
+        history = self.client("stepfunctions").get_execution_history(executionArn=described["executionArn"])
+        return any(one.get("stateEnteredEventDetails", {}).get("name") == state for one in history["events"])
+
+    def results_of(self, backtest_id: int) -> list[str]:
+        """Return the keys of what a backtest has stored for its user."""
+        s3 = self.client("s3")
+        keys = [
+            one["Key"]
+            for bucket in s3.list_buckets()["Buckets"]
+            for one in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", [])
+        ]
+        return [key for key in keys if key.startswith("backtests/") and f"/{backtest_id}/" in key]
+
+    def processes(self, step: str) -> list[int]:
+        """Return the processes of a step's function that live now."""
+        pids: list[int] = self.cloud._pools[self.cloud.function_name(f"Backtest{step}Function")].process_ids
+        return pids
+
 
 def body(**changes: object) -> dict[str, Any]:
     """Return a backtest of two days that reaches over the end of a month."""
@@ -91,7 +114,7 @@ def body(**changes: object) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestDatabase) -> Iterator[Platform]:
     folder = tmp_path_factory.mktemp("platform")
-    csv = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES)
+    csv = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES, without=HOLE)
     exchange = ExchangeProcess(folder / "exchange", Market("csv", candles=csv, start=BEGIN))
     url = exchange.start()
     try:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.integration.backtests.conftest import body
+from tests.bench.backtests import largest_payload
+from tests.integration.backtests.conftest import HOLE, body
 from tradebot_cli.__main__ import main
 
 if TYPE_CHECKING:
@@ -13,6 +19,10 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.integration.backtests.conftest import Platform
+
+KILLS = 4
+#: What two runs of the same backtest do not share.
+OF_ONE_RUN = {"id", "backtest_id", "created_at", "updated_at", "started_at", "finished_at"}
 
 
 def test_a_backtest_runs_from_its_request_to_its_report(platform: Platform) -> None:
@@ -23,6 +33,50 @@ def test_a_backtest_runs_from_its_request_to_its_report(platform: Platform) -> N
     assert ended["status"] == "succeeded"
     results = platform.api.call("GET", f"/backtests/{accepted['id']}/results")
     assert results["total_trades"] > 5
+    assert results["metrics"]["gaps"] == 1
+    assert (
+        "The exchange has no candles in 1 gap of this span; nothing was made up for them, and no position was entered "
+        "right after one."
+    ) in results["metrics"]["notes"]
+    assert results["metrics"]["candles"] == round(2.75 * 1440) - len(HOLE)
+    arn = platform.execution(accepted["id"])["executionArn"]
+    assert 0 < largest_payload(platform.client("stepfunctions"), arn) < 8_192  # of 262,144
+
+
+def test_functions_that_are_killed_at_random_change_nothing_of_a_result(platform: Platform) -> None:
+    chance, killed = random.Random(5), 0
+    accepted = platform.api.call("POST", "/backtests", body(market_type="futures"))
+    while platform.api.call("GET", f"/backtests/{accepted['id']}")["status"] in {"pending", "running"}:
+        living = [pid for step in ("Plan", "Fetch", "Simulate", "Collect") for pid in platform.processes(step)]
+        if living and killed < KILLS:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(living), signal.SIGKILL)
+                killed += 1
+        time.sleep(chance.uniform(0.2, 0.6))
+    assert killed >= 2
+    disturbed = platform.until(accepted["id"], "succeeded", "failed")
+    calm = platform.until(platform.api.call("POST", "/backtests", body(market_type="futures"))["id"], "succeeded")
+    results = [platform.api.call("GET", f"/backtests/{one['id']}/results") for one in (disturbed, calm)]
+    for one in results:
+        assert one["metrics"]["funding_assumed"] == 0
+        assert "Positions paid and received funding as the exchange settled it." in one["metrics"]["notes"]
+    told = [{name: value for name, value in one.items() if name not in OF_ONE_RUN} for one in results]
+    assert told[0] == told[1]
+
+
+def test_a_backtest_that_is_cancelled_while_a_step_runs_leaves_nothing_behind(platform: Platform) -> None:
+    platform.exchange.add_fault("delay", path="/api/v3/klines", milliseconds=1_500)
+    try:
+        accepted = platform.api.call("POST", "/backtests", body(interval="5m"))
+        while not platform.execution_has_entered(accepted["id"], "FetchMonths"):
+            time.sleep(0.05)
+        assert platform.api.call("POST", f"/backtests/{accepted['id']}/cancel")["status"] == "cancelled"
+    finally:
+        platform.exchange.clear_faults()
+    assert platform.execution(accepted["id"])["status"] == "ABORTED"
+    platform.cloud.drain(30)
+    assert platform.api.call("GET", f"/backtests/{accepted['id']}")["status"] == "cancelled"
+    assert platform.results_of(accepted["id"]) == []
 
 
 def test_a_terminal_starts_one_watches_it_and_downloads_its_report(

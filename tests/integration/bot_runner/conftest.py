@@ -109,6 +109,8 @@ class World:
     secret_key: str = ""
     lines: ExchangeLines = field(init=False)
     run_bot: RunBot = field(init=False)
+    #: What the last tick measured and counted, by metric.
+    emitted: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = StatementCounter(self.engine)
@@ -200,6 +202,7 @@ class World:
                 bot_config_id=bot, user_id=self.user_id, tick_at=at(minute), remaining_ms=lambda: remaining_ms
             )
         finally:
+            self.emitted = {name: list(one["Value"]) for name, one in metrics().metric_set.items()}
             metrics().clear_metrics()  # as the end of an invocation does
 
     def ticks(self, bot: int, minutes: Sequence[int]) -> list[str]:

@@ -50,6 +50,7 @@ def close(world: World, bot: int) -> Any:
         metrics().clear_metrics()  # as the end of an invocation does
 
 
+@pytest.mark.rule(34)
 @pytest.mark.parametrize("values", MARKETS, ids=["spot", "futures"])
 @pytest.mark.parametrize("status", ["stopping", "error", "paused_daily_loss"])
 def test_a_position_is_closed_at_once_in_any_state(
@@ -181,6 +182,7 @@ def test_what_its_user_has_sold_by_hand_is_not_tried_for_ever(
     assert "nothing to close" in state.last_error_message or "cannot be sold" in state.last_error_message
 
 
+@pytest.mark.rule(34)
 def test_a_stop_that_keeps_leaves_the_position_alone(make_world: Callable[..., World]) -> None:
     world, bot = holding(make_world)
     world.sql("UPDATE bot_configs SET is_active = false WHERE id = :bot", bot=bot)

@@ -1,78 +1,73 @@
-"""The same candles through real ticks at the simulated exchange and through a backtest: the same trades."""
+"""The same candles through real ticks at the simulated exchange and through a backtest: the share of a longer run."""
 
 from __future__ import annotations
 
-import random
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.integration.bot_runner.conftest import BEGIN, MINUTE, WARM_UP, at
-from tradebot.engine.backtest import BacktestSetup, simulate
+from tests.proofs.parity.cases import MIDNIGHT_MS, MINUTE_MS, PRICE_DECIMALS, Case
+from tests.proofs.parity.compare import hold
+from tests.proofs.parity.stage import stage_on
 from tradebot.engine.candles import CandleArray
-from tradebot.engine.parameters import resolve_parameters
-from tradebot.models import BotConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.fixtures.database import TestDatabase
 
-    from tests.integration.bot_runner.conftest import World
-
-MINUTES = 90
-#: Near enough for ninety minutes to reach each of them.
-LEVELS: dict[str, Any] = {
-    "stop_loss_perc": Decimal("0.5"),
-    "take_profit_perc": Decimal("0.9"),
-    "trailing_stop_active": True,
-    "trailing_stop_perc": Decimal("0.4"),
-    "position_size_fixed": None,
-    "position_size_perc": Decimal(20),
-    "max_daily_loss_perc": Decimal(2),
-    "initial_capital": Decimal(10_000),
+#: An average of one close is the close: each turn is a cross.
+TURNS: Final[dict[str, Any]] = {
+    "strategy": "ema",
+    "timeframe": "1m",
+    "position_type": "futures",
     "leverage": 3,
+    "ema_fast": 1,
+    "ema_slow": 2,
+    "rsi_period": 2,
+    "rsi_oversold": 1,
+    "rsi_overbought": 99,
+    "stop_loss_perc": Decimal(2),
+    "take_profit_perc": Decimal(1),
+    "position_size_fixed": Decimal(1000),
 }
 
 
-def _bars(seed: int) -> list[tuple[int, int, int]]:
-    """Return a walk with wicks: each minute's move, and how far its range goes beyond."""
-    drawn = random.Random(seed)
-    return [(drawn.randint(-70, 70), drawn.choice((0, 5, 60)), drawn.choice((0, 5, 60))) for _ in range(MINUTES)]
+@dataclass(frozen=True)
+class Written(Case):
+    """Candles by hand, in quote, after a warm-up that falls to 20,000."""
+
+    rows: tuple[tuple[int, int, int, int], ...] = ()
+
+    def candles(self) -> CandleArray:
+        warm_up = self.parameters().warm_up_candles
+        falling = [
+            (20_000 + left + 1, 20_000 + left + 1, 20_000 + left, 20_000 + left) for left in reversed(range(warm_up))
+        ]
+        made = CandleArray(self.timeframe, PRICE_DECIMALS)
+        for number, row in enumerate((*falling, *self.rows)):
+            made.append(MIDNIGHT_MS + (number - warm_up) * MINUTE_MS, [price * 100 for price in row], 1.0)
+        return made
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("market", ["spot", "futures"])
-def test_live_trades_are_the_backtests(make_world: Callable[..., World], market: str, seed: int) -> None:
-    bars = _bars(seed)
-    world = make_world(bars)
-    bot = world.add_bot(position_type=market, **LEVELS)
-    for minute in range(MINUTES):
-        world.tick(bot, minute)
-    live = [
-        (trade.side.value, trade.reason.value, trade.price, trade.quantity_filled, trade.realized_pnl)
-        for trade in world.trades()
+def written(*rows: tuple[int, int, int, int], **config: Any) -> Written:
+    return Written({**TURNS, **config}, "written", 1, len(rows) - 1, 0, 0, rows=rows)
+
+
+@pytest.mark.rule(22, "live = backtest")
+def test_a_reversal_enters_where_the_take_profit_was_passed_at_its_open(database: TestDatabase) -> None:
+    case = written(
+        (20_000, 20_010, 20_000, 20_010),
+        (20_010, 20_030, 20_010, 20_030),
+        (20_030, 20_030, 20_005, 20_005),
+        (20_500, 20_500, 20_490, 20_490),
+        (20_490, 20_490, 20_480, 20_480),
+    )
+    with stage_on(database) as stage:
+        played = stage.play(case)
+    hold(played)
+    assert [(row.side, row.reason) for row in played.rows[:3]] == [
+        ("LONG", "entry_signal"),
+        ("LONG", "take_profit"),
+        ("SHORT", "entry_signal"),
     ]
-    tested = [
-        (trade.side.value, str(trade.reason), trade.price, trade.quantity, trade.realized_pnl)
-        for trade in _backtest(world, bot, market)
-    ]
-    # The last tick trades at the open of a candle that the backtest does not have.
-    both = min(len(live), len(tested))
-    assert live[:both] == tested[:both]
-    assert len(live) - len(tested) in {0, 1, 2}
-    assert both >= 8
-    assert len({reason for _, reason, *_ in live}) >= 3
-    world.assert_ledger_matches_exchange()
-
-
-def _backtest(world: World, bot: int, market: str) -> list[Any]:
-    with world.look.connect() as connection:
-        row = connection.execute(BotConfig.__table__.select().where(BotConfig.__table__.c.id == bot)).one()
-    parameters = resolve_parameters(row)
-    line = world.lines.market("live", market)
-    end = at(MINUTES - 1)
-    start = BEGIN + (WARM_UP - parameters.warm_up_candles) * MINUTE
-    candles = CandleArray.from_candles(line.candles("BTCUSDT", parameters.timeframe, start, end), parameters.timeframe)
-    setup = BacktestSetup(parameters, line.symbol_rules("BTCUSDT"), Decimal(10_000), 2)
-    _, output = simulate(setup, candles)
-    return list(output.trades)

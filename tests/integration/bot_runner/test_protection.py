@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import text
 
 from tests.integration.bot_runner.conftest import at, traded
@@ -47,6 +48,7 @@ def stranger(world: World, market: str) -> Any:
     return make_client(Venue(world.exchange.url), "live", market, api_key=world.api_key, secret_key=world.secret_key)
 
 
+@pytest.mark.rule(32)
 @BOTH_MARKETS
 def test_an_entry_gets_its_stop_and_take_profit_in_the_same_tick(make_world: Callable[..., World], market: str) -> None:
     world = make_world([*TURN_UP, 10])
@@ -89,6 +91,7 @@ def test_a_stop_sells_while_nobody_ticks_and_the_next_tick_books_it_at_its_time(
     assert told == [("stop_fired", "stop_loss")]
 
 
+@pytest.mark.rule(32)
 @BOTH_MARKETS
 def test_a_trailing_stop_moves_by_a_replacement_that_never_leaves_the_position_bare(
     make_world: Callable[..., World], market: str
@@ -120,6 +123,7 @@ def test_a_trailing_stop_moves_by_a_replacement_that_never_leaves_the_position_b
     assert asked == expected, "a higher high moved it again"
 
 
+@pytest.mark.rule(32)
 def test_a_stop_that_the_market_has_passed_flattens_the_position(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, 10])
     bot = world.add_bot()
@@ -196,6 +200,7 @@ def test_a_list_that_never_arrived_is_placed_once_more_when_it_can_no_longer_arr
     assert ends(world) == [("stop", "ABSENT"), ("take_profit", "ABSENT"), ("stop", "NEW"), ("take_profit", "NEW")]
 
 
+@pytest.mark.rule(33)
 def test_a_stop_that_filled_before_its_list_was_cancelled_is_the_exit(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, -100, -400, 10])
     bot = world.add_bot()
@@ -215,6 +220,7 @@ def test_a_stop_that_filled_before_its_list_was_cancelled_is_the_exit(make_world
     world.assert_ledger_matches_exchange()
 
 
+@pytest.mark.rule(33)
 def test_while_a_cancel_is_unknown_nothing_is_sold(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, -60, -60, -10])
     bot = world.add_bot()

@@ -108,6 +108,7 @@ def statuses(world: World) -> list[str]:
     return [row.status.value for row in transfers(world)]
 
 
+@pytest.mark.rule(35)
 def test_off_unless_asked_for(make_world: Callable[..., World]) -> None:
     world, bot, wallet = begin(make_world, auto_transfer_funds=False)
     assert "entry:FILLED" in world.ticks(bot, range(1, 5))
@@ -120,6 +121,7 @@ def test_enough_margin_moves_nothing(make_world: Callable[..., World]) -> None:
     assert wallet.sent == []
 
 
+@pytest.mark.rule(35)
 @pytest.mark.parametrize("amount", [None, Decimal(300)])
 def test_what_is_missing_or_what_was_configured_is_moved_once(
     make_world: Callable[..., World], amount: Decimal | None
@@ -147,6 +149,7 @@ def test_one_that_was_made_is_found_in_the_history(make_world: Callable[..., Wor
     assert "transfer" not in (world.state(bot).last_error_message or "")
 
 
+@pytest.mark.rule(35)
 @pytest.mark.parametrize("fault", ["request lost", "killed before"])
 def test_one_that_is_not_found_is_never_sent_again_and_its_user_is_told(
     make_world: Callable[..., World], fault: str

@@ -16,6 +16,7 @@ from tradebot.errors import (
     ExchangeError,
     ExchangeThrottledError,
     ExchangeUnavailableError,
+    MarketClosedError,
     OrderAbsentError,
     OrderExistsError,
     OrderRejectedError,
@@ -33,6 +34,7 @@ LIMIT: Class = ExchangeThrottledError
 KEY: Class = ExchangeAuthenticationError
 EXISTS: Class = OrderExistsError
 REFUSED: Class = OrderRejectedError
+CLOSED: Class = MarketClosedError
 BEYOND: Class = StopWouldTriggerError
 ABSENT: Class = OrderAbsentError
 KEPT: Class = CancelRefusedError
@@ -208,13 +210,13 @@ CODED = (
     # Refused for good.
     Coded(-1013, "Filter failure: LOT_SIZE", REFUSED, REFUSED),
     Coded(-1013, "", REFUSED, REFUSED),
-    Coded(-1013, "Market is closed.", REFUSED, REFUSED),
+    Coded(-1013, "Market is closed.", CLOSED, CLOSED),
     Coded(-1020, "This operation is not supported.", REFUSED, REFUSED),
     Coded(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.", REFUSED, REFUSED),
     Coded(-1106, "Parameter 'timeInForce' sent when not required.", REFUSED, REFUSED),
     Coded(-1111, "Parameter 'quantity' has too much precision.", REFUSED, REFUSED),
     Coded(-1116, "Invalid orderType.", REFUSED, REFUSED),
-    Coded(-1121, "Invalid symbol.", REFUSED, REFUSED),
+    Coded(-1121, "Invalid symbol.", CLOSED, CLOSED),
     Coded(-1166, "A limit order in a sell OCO must be above.", REFUSED, UNKNOWN),
     Coded(-2010, "Account has insufficient balance for requested action.", REFUSED, REFUSED),
     Coded(-2010, "This order type is not possible in this trading phase.", REFUSED, REFUSED),
@@ -225,8 +227,8 @@ CODED = (
     Coded(-4061, "Order's position side does not match user's setting.", UNKNOWN, REFUSED),
     Coded(-4120, "Order type not supported for this endpoint. Please use the Algo Order API.", UNKNOWN, REFUSED),
     Coded(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.", UNKNOWN, REFUSED),
-    Coded(-4141, "Symbol is closed.", UNKNOWN, REFUSED),
+    Coded(-4141, "Symbol is closed.", UNKNOWN, CLOSED),
     Coded(-4164, "Order's notional must be no smaller than 100.", UNKNOWN, REFUSED),
-    Coded(-2010, "Market is closed.", REFUSED, REFUSED, status=200),
+    Coded(-2010, "Market is closed.", CLOSED, CLOSED, status=200),
     Coded(-1021, "Timestamp", CLOCK, CLOCK, CLOCK, CLOCK, status=200),
 )

@@ -15,7 +15,7 @@ from infra.local.exchange_process import ExchangeProcess
 from infra.local.state import Market
 from tradebot.domain.order import OrderRequest, OrderStatus, OrderType, Side
 from tradebot.errors import ExchangeAuthenticationError, OrderAbsentError, OrderRejectedError
-from tradebot.exchange import weights
+from tradebot.exchange import binance_futures, weights
 from tradebot.exchange.ccxt_client import make_client, make_key_checker
 from tradebot.exchange.transport import Venue
 
@@ -78,8 +78,20 @@ def test_candles_come_whole_and_in_order_over_several_pages(exchange: ExchangePr
     assert [candle.open_time for candle in candles] == [
         START - timedelta(minutes=minutes - index) for index in range(minutes)
     ]
-    assert client._transport.venue.request_count == 3
+    assert client._transport.venue.request_count == {"spot": 3, "futures": 5}[market]
     assert client.candles("BTCUSDT", "5m", START - timedelta(minutes=5), START)[0].close == candles[-1].close
+
+
+def test_the_funding_history_ends_before_its_end_and_comes_over_several_pages(
+    exchange: ExchangeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binance_futures, "FUNDING_PAGE_SIZE", 4)
+    client = client_of(exchange, "futures")
+    found = client.funding_settlements("BTCUSDT", START - timedelta(days=3), START)
+    assert [one.settled_at for one in found] == [START - timedelta(hours=8 * (9 - index)) for index in range(9)]
+    assert {one.rate for one in found} == {Decimal("0.0001")}
+    assert all(one.mark_price is not None and one.mark_price > 0 for one in found)
+    assert client._transport.venue.request_count == 3
 
 
 @BOTH_MARKETS

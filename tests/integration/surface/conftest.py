@@ -15,7 +15,7 @@ from infra.local.cloud.mailbox import read_mail
 from infra.local.machine import Machine
 from infra.local.state import Market
 from tests.fixtures.candles import write_minutes
-from tests.fixtures.database import TestDatabase, TestServer, _copy, connected
+from tests.fixtures.database import TestDatabase, TestServer, connected, copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def surface(
     folder = tmp_path_factory.mktemp("surface")
     candles = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES)
     seen: list[Request] = []
-    with _copy(postgres_server, template_database) as database:
+    with copied(postgres_server, template_database) as database:
         machine = Machine(
             folder / "state",
             Market("csv", candles=candles, start=BEGIN),

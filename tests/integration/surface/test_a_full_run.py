@@ -22,7 +22,7 @@ NOT_ASKED_HERE = {
     "logs:CreateLogStream": "Lambda writes a function's output, under the function's role; here it goes to files",
     "logs:PutLogEvents": "as above",
     "sqs:SendMessage": "Lambda reports a failed event, under the function's role; here the runtime does, under none",
-    "DispatcherRole StopTicking events:EnableRule": "where a bot starts between its looks: tests/integration/dispatcher",
+    "DispatcherRole StopTicking events:EnableRule": "a bot starts between its looks: tests/integration/dispatcher",
     "BacktestFetchRole ReadAndWriteCandles s3:GetObject": "parts are read once their month is over; here it is not",
     "BacktestSimulateRole CarryStates s3:GetObject": "a backtest longer than one invocation goes on from its state",
     "s3:ListBucket": "without it S3 answers 403 for an object that is not there, where 404 is waited for",

@@ -13,7 +13,15 @@ from tests.unit.engine.desk import RULES, Desk, candle, held, minute
 from tradebot.domain.order import Execution, Fill
 from tradebot.domain.position import PositionSide
 from tradebot.engine.ledger import exit_quantity
-from tradebot.engine.tick import EntryDecision, apply_entry, apply_exit, equity, third_assets, unrealized_pnl
+from tradebot.engine.tick import (
+    EntryDecision,
+    apply_entry,
+    apply_exit,
+    apply_funding,
+    equity,
+    third_assets,
+    unrealized_pnl,
+)
 from tradebot.errors import ConflictError, InvalidInputError
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
@@ -57,6 +65,16 @@ def test_realized_pnl_is_sold_times_the_difference_less_both_fees() -> None:
     assert desk.memory.balance == Decimal("10047.90105")
     assert desk.memory.position is None
     assert desk.memory.dust == 0
+
+
+@pytest.mark.rule(11, 18)
+def test_funding_between_two_parts_of_an_entry_stays_in_the_pnl() -> None:
+    desk = Desk.of(position_type="futures")
+    book_entry(desk, fill("0.05", "20000", "0", "USDT"))
+    desk.memory = apply_funding(desk.memory, Decimal("-1.5"))
+    book_entry(desk, fill("0.05", "20000", "0", "USDT"))
+    assert book_exit(desk, fill("0.1", "20000", "0", "USDT")) == Decimal("-1.5")
+    assert desk.memory.realized_pnl == Decimal("-1.5")
 
 
 @pytest.mark.rule(10)

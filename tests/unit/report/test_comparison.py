@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from tradebot.report.comparison import Cause, ComparedTrade, compare
+from tradebot.report.comparison import Cause, ComparedTrade, Obstacle, compare
 
 AT = datetime(2023, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -19,8 +19,8 @@ EXIT = replace(ENTRY, at=AT + 9 * MINUTE, leg="exit", reason="take_profit")
 
 
 def causes(live: list[ComparedTrade], tested: list[ComparedTrade], paused: bool = False) -> list[list[Cause]]:
-    off = [(AT - MINUTE, AT + MINUTE)] if paused else []
-    pairs = compare(live, tested, timeframe=5 * MINUTE, paused=off)
+    off = [Obstacle(AT - MINUTE, AT + MINUTE, Cause.PAUSE, "It was off.")] if paused else []
+    pairs = compare(live, tested, timeframe=5 * MINUTE, obstacles=off)
     return [[difference.cause for difference in pair.differences] for pair in pairs]
 
 
@@ -50,13 +50,22 @@ def test_slippage_costs_what_was_paid_more_and_brings_what_was_got_more() -> Non
         (dearer, ENTRY, "-0.10"),
         (replace(dearer, leg="exit"), replace(ENTRY, leg="exit"), "0.10"),
     ):
-        ((pair,),) = [compare([live], [tested], timeframe=MINUTE, paused=[])]
+        ((pair,),) = [compare([live], [tested], timeframe=MINUTE, obstacles=[])]
         assert pair.differences[0].amount == Decimal(amount)
 
 
 def test_a_trade_that_the_bot_did_not_make_is_a_pause_a_missed_tick_or_follows() -> None:
     assert causes([], [ENTRY, EXIT], paused=True) == [[Cause.PAUSE], [Cause.FOLLOWS]]
     assert causes([], [ENTRY, EXIT]) == [[Cause.MISSED_TICK], [Cause.FOLLOWS]]
+
+
+@pytest.mark.parametrize("cause", [Cause.ORDER, Cause.KILL_SWITCH, Cause.FINDING])
+def test_a_missed_entry_names_what_stood_in_its_way_and_the_exit_follows(cause: Cause) -> None:
+    early = Obstacle(AT - 9 * MINUTE, AT, Cause.PAUSE, "Too early.")
+    stood = Obstacle(AT, AT + 20 * MINUTE, cause, "It stood in the way.")
+    missed, left = compare([], [ENTRY, EXIT], timeframe=5 * MINUTE, obstacles=[early, stood])
+    assert [(one.cause, one.detail) for one in missed.differences] == [(cause, "It stood in the way.")]
+    assert [one.cause for one in left.differences] == [Cause.FOLLOWS]
 
 
 def test_a_trade_that_the_backtest_did_not_make_is_its_users_or_follows() -> None:

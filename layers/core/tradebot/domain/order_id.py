@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from tradebot.domain.money import canonical
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from decimal import Decimal
 
     from tradebot.domain.order import Leg
 
 
+_CLOSE_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
 def decision_key(strategy: str, close_at: datetime, action: str) -> str:
     """Return strategy, close time of the deciding candle and action, e.g. `ema:20230313T100000Z:enter_long`."""
-    return f"{strategy}:{close_at.astimezone(UTC):%Y%m%dT%H%M%SZ}:{action}"
+    return f"{strategy}:{close_at.astimezone(UTC):{_CLOSE_FORMAT}}:{action}"
+
+
+def decided_at(key: str) -> datetime:
+    """Return the close time of the candle that a decision key names."""
+    return datetime.strptime(key.split(":")[1], _CLOSE_FORMAT).replace(tzinfo=UTC)
 
 
 def protection_key(entry_key: str, stop_price: Decimal, quantity: Decimal) -> str:

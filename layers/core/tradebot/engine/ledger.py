@@ -147,6 +147,7 @@ def _entered(
         take_profit_price=take_profit_price(side, price, parameters.take_profit_ppm, rules),
         trailing_stop_price=None if trailing is None else stop_price(side, price, trailing, rules),
         extreme_price=display_price(price),
+        funding=held.funding if held else ZERO,
     )
     return with_extreme(entered, held.extreme_price, trailing, rules) if held else entered
 

@@ -15,7 +15,14 @@ from tradebot.exchange.answers import (
     rows_of,
     text_of,
 )
-from tradebot.exchange.venue_records import FundingPayment, KeyReport, LeverageBracket, Transfer, VenuePosition
+from tradebot.exchange.venue_records import (
+    FundingPayment,
+    FundingSettlement,
+    KeyReport,
+    LeverageBracket,
+    Transfer,
+    VenuePosition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +83,16 @@ def funding_of(row: Mapping[str, Any]) -> FundingPayment:
         amount=decimal_of(row.get("income")),
         asset=text_of(row, "asset"),
         paid_at=instant_of(row.get("time")),
+    )
+
+
+def settlement_of(row: Mapping[str, Any]) -> FundingSettlement:
+    """Read one row of a symbol's funding history, whose older rows have no mark price."""
+    mark = row.get("markPrice")
+    return FundingSettlement(
+        settled_at=instant_of(row.get("fundingTime")),
+        rate=decimal_of(row.get("fundingRate")),
+        mark_price=None if mark in {None, ""} else decimal_of(mark),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradebot.exchange.transport import CcxtTransport
     from tradebot.exchange.venue_records import (
         FundingPayment,
+        FundingSettlement,
         LeverageBracket,
         VenueOrder,
         VenueOrderList,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         VenueStop,
     )
 
-CANDLE_PAGE_SIZE = 1_000
 LISTED_ORDERS_LIMIT = 500
 #: Client ids of orders that Binance makes itself: liquidations, and positions that it reduces for another's.
 FORCED_PREFIXES = ("autoclose-", "adl_autoclose")
@@ -44,6 +44,7 @@ class BinanceClient:
     #: Spot's list is several times as long with the permissions of each symbol.
     INFO_HAS_PERMISSIONS: ClassVar[bool]
     KLINES: ClassVar[str]
+    CANDLE_PAGE: ClassVar[int]
     PRICE: ClassVar[str]
     ORDER: ClassVar[str]
     FIND_ORDER: ClassVar[str]
@@ -87,12 +88,12 @@ class BinanceClient:
                         "interval": timeframe,
                         "startTime": answers.milliseconds_of(next_at),
                         "endTime": answers.milliseconds_of(end_at) - 1,
-                        "limit": CANDLE_PAGE_SIZE,
+                        "limit": self.CANDLE_PAGE,
                     },
                 )
             ]
             found.extend(page)
-            if len(page) < CANDLE_PAGE_SIZE:
+            if len(page) < self.CANDLE_PAGE:
                 break
             next_at = page[-1].open_time + timedelta(milliseconds=1)
         return found
@@ -179,6 +180,9 @@ class BinanceClient:
         raise NotImplementedError("leverage is futures'")
 
     def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
+        raise NotImplementedError("funding is futures'")
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
         raise NotImplementedError("funding is futures'")
 
     # --- The line ---

@@ -8,22 +8,38 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import OrderType
 from tradebot.errors import ConflictError, ExchangeError
 from tradebot.exchange import answers, outgoing
-from tradebot.exchange.account_answers import balances_of, brackets_of, can_trade, funding_of, position_of
+from tradebot.exchange.account_answers import (
+    balances_of,
+    brackets_of,
+    can_trade,
+    funding_of,
+    position_of,
+    settlement_of,
+)
 from tradebot.exchange.answers import UnreadableAnswerError
 from tradebot.exchange.binance import BinanceClient
 from tradebot.exchange.error_map import Purpose, code_and_message
 from tradebot.exchange.order_answers import stop_of
+from tradebot.exchange.weights import CANDLE_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from tradebot.domain.order import OrderRequest, StopRequest
-    from tradebot.exchange.venue_records import FundingPayment, LeverageBracket, VenueOrder, VenuePosition, VenueStop
+    from tradebot.exchange.venue_records import (
+        FundingPayment,
+        FundingSettlement,
+        LeverageBracket,
+        VenueOrder,
+        VenuePosition,
+        VenueStop,
+    )
 
 ALREADY_ISOLATED_CODE = -4046
 INCOME_PAGE_SIZE = 1_000
+FUNDING_PAGE_SIZE = 1_000
 
 
 class BinanceFuturesClient(BinanceClient):
@@ -33,6 +49,7 @@ class BinanceFuturesClient(BinanceClient):
     INFO = "fapiPublicGetExchangeInfo"
     INFO_HAS_PERMISSIONS = False
     KLINES = "fapiPublicGetKlines"
+    CANDLE_PAGE = CANDLE_PAGE["futures"]
     PRICE = "fapiPublicV2GetTickerPrice"
     ORDER = "fapiPrivatePostOrder"
     FIND_ORDER = "fapiPrivateGetOrder"
@@ -99,6 +116,23 @@ class BinanceFuturesClient(BinanceClient):
                 return tuple(sorted(found, key=lambda one: one.paid_at))
             # One symbol has one stamp at a time, hours apart.
             next_at = max(one.paid_at for one in page) + timedelta(milliseconds=1)
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
+        found: list[FundingSettlement] = []
+        next_at = start_at
+        while next_at < end_at:
+            parameters: dict[str, str | int] = {
+                "symbol": symbol,
+                "startTime": answers.milliseconds_of(next_at),
+                "endTime": answers.milliseconds_of(end_at) - 1,
+                "limit": FUNDING_PAGE_SIZE,
+            }
+            rows = answers.rows_of(self._transport.public("fapiPublicGetFundingRate", parameters))
+            found.extend(sorted(map(settlement_of, rows)))
+            if len(rows) < FUNDING_PAGE_SIZE:
+                break
+            next_at = found[-1].settled_at + timedelta(milliseconds=1)
+        return found
 
     # --- Stops ---
 

@@ -11,6 +11,7 @@ from tradebot.exchange.account_answers import balances_of, can_trade, restrictio
 from tradebot.exchange.binance import BinanceClient
 from tradebot.exchange.error_map import Purpose
 from tradebot.exchange.order_answers import list_of, with_fills
+from tradebot.exchange.weights import CANDLE_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ class BinanceSpotClient(BinanceClient):
     INFO = "publicGetExchangeInfo"
     INFO_HAS_PERMISSIONS = True
     KLINES = "publicGetKlines"
+    CANDLE_PAGE = CANDLE_PAGE["spot"]
     PRICE = "publicGetTickerPrice"
     ORDER = "privatePostOrder"
     FIND_ORDER = "privateGetOrder"

@@ -17,6 +17,7 @@ from tradebot.errors import (
     ExchangeError,
     ExchangeThrottledError,
     ExchangeUnavailableError,
+    MarketClosedError,
     OrderAbsentError,
     OrderExistsError,
     OrderRejectedError,
@@ -97,6 +98,13 @@ WOULD_TRIGGER_CODES = frozenset({
     -2021,  # futures ORDER_WOULD_IMMEDIATELY_TRIGGER; on spot the number means a half-done cancel-replace
     -4142,  # futures STRATEGY_INVALID_TRIGGER_PRICE
 })  # fmt: skip
+#: The symbol does not trade; a contract that only closes positions (-4140) still does.
+CLOSED_CODES = frozenset({
+    -1121,  # BAD_SYMBOL: delisted, or never listed
+    -4108,  # futures: settling, closed or not open yet
+    -4141,  # futures SYMBOL_IS_CLOSED
+})  # fmt: skip
+CLOSED_MESSAGE = "Market is closed."
 _MALFORMED = frozenset({
     -1013,  # INVALID_MESSAGE: a filter (PRICE_FILTER, LOT_SIZE, NOTIONAL, ...)
     -1014,  # UNKNOWN_ORDER_COMPOSITION
@@ -191,7 +199,7 @@ def reaction_to(code: int, message: str, purpose: Purpose, api: Api) -> type[Exc
     elif purpose is Purpose.SEND and _would_trigger(code, message, api):
         decided = StopWouldTriggerError
     elif code in REJECTED_CODES[api]:
-        decided = OrderRejectedError
+        decided = MarketClosedError if _is_closed(code, message) else OrderRejectedError
     return decided or ExchangeUnavailableError
 
 
@@ -204,6 +212,10 @@ def _would_trigger(code: int, message: str, api: Api) -> bool:
     if api is Api.FUTURES:
         return code in WOULD_TRIGGER_CODES
     return api is Api.SPOT and code in {-2010, -1013} and message in WOULD_TRIGGER_MESSAGES
+
+
+def _is_closed(code: int, message: str) -> bool:
+    return code in CLOSED_CODES or (code in {-2010, -1013} and message == CLOSED_MESSAGE)
 
 
 def _error_of_code(code: int, message: str, headers: Mapping[str, str], purpose: Purpose, api: Api) -> ExchangeError:

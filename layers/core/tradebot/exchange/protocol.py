@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 # What the answers are made of; callers find both halves of the seam here.
 from tradebot.exchange.venue_records import (
     FundingPayment,
+    FundingSettlement,
     KeyReport,
     LeverageBracket,
     StopStatus,
@@ -30,6 +31,7 @@ __all__ = [
     "Account",
     "ExchangeClient",
     "FundingPayment",
+    "FundingSettlement",
     "KeyChecker",
     "KeyReport",
     "LeverageBracket",
@@ -77,6 +79,10 @@ class MarketHistory(MarketSource, Protocol):
 
     def newest_candle_at(self, symbol: str, timeframe: str) -> datetime | None:
         """Return when the newest candle opened, which has not closed yet; None where there is none."""
+        ...
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
+        """Return what a perpetual settled in [start_at, end_at), oldest first; a request per thousand. Futures only."""
         ...
 
 

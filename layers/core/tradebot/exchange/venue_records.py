@@ -110,6 +110,15 @@ class FundingPayment(NamedTuple):
     paid_at: datetime
 
 
+class FundingSettlement(NamedTuple):
+    """What a perpetual settled at one stamp; a positive rate made longs pay."""
+
+    settled_at: datetime
+    rate: Decimal
+    #: Older history has none.
+    mark_price: Decimal | None
+
+
 class LeverageBracket(NamedTuple):
     """One step of a futures symbol's risk table: positions of a notional in [floor, cap)."""
 

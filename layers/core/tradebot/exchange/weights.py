@@ -12,6 +12,9 @@ WEIGHT_PER_MINUTE = {"spot": 6_000, "futures": 2_400}
 #: An endpoint that is not listed costs more than most.
 UNKNOWN_WEIGHT = 20
 USED_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
+#: Candles of a page. Spot weighs every page alike; futures weigh one of 499 as 2 and one of 1,000 as 5.
+CANDLE_PAGE = {"spot": 1_000, "futures": 499}
+CANDLE_PAGE_WEIGHT = {"spot": 2, "futures": 2}
 
 _Weight = int | tuple[str, int, int]
 #: A number; or a parameter's name with the weights with it and without it.
@@ -36,6 +39,8 @@ _WEIGHTS: dict[str, _Weight] = {
     "sapiGetAssetTransfer": 1,
     "fapiPublicGetTime": 1,
     "fapiPublicGetExchangeInfo": 1,
+    # Binance counts it apart, 500 in five minutes.
+    "fapiPublicGetFundingRate": 1,
     "fapiPublicV2GetTickerPrice": ("symbol", 1, 2),
     # Orders count against the account's order limits, and 0 against the address.
     "fapiPrivatePostOrder": 1,

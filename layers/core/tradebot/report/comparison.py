@@ -30,6 +30,11 @@ class Cause(StrEnum):
     REASON = "reason"
     DELAY = "delay"
     PAUSE = "pause"
+    #: Its order filled nothing.
+    ORDER = "order"
+    KILL_SWITCH = "kill_switch"
+    #: Books and exchange differed, which keeps a bot from entering.
+    FINDING = "finding"
     MISSED_TICK = "missed_tick"
     MANUAL = "manual"
     #: The one held a position, or its day's limit, that the other did not: it follows from an earlier difference.
@@ -65,6 +70,16 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What kept the bot from entering in [begin, end)."""
+
+    begin_at: datetime
+    end_at: datetime
+    cause: Cause
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComparedPair:
     """A trade of the bot, the backtest's, or both; no difference means that they agree."""
 
@@ -78,9 +93,9 @@ def compare(
     tested: Sequence[ComparedTrade],
     *,
     timeframe: timedelta,
-    paused: Sequence[tuple[datetime, datetime]],
+    obstacles: Sequence[Obstacle],
 ) -> list[ComparedPair]:
-    """Return every trade of both, in order of time. `paused`: when the bot was not running."""
+    """Return every trade of both, in order of time. `obstacles`: the first one that was in the way is named."""
     pairs: list[ComparedPair] = []
     left = list(live)
     is_apart = False
@@ -91,7 +106,7 @@ def compare(
             found = _differences(match, one, timeframe)
             is_apart = False
         else:
-            found = (_why_only_tested(one, paused, is_apart=is_apart),)
+            found = (_why_only_tested(one, obstacles, is_apart=is_apart),)
             is_apart = True
         pairs.append(ComparedPair(match, one, found))
     pairs += [ComparedPair(one, None, (_why_only_live(one),)) for one in left]
@@ -165,16 +180,15 @@ def _fee_tier(live: ComparedTrade, tested: ComparedTrade) -> Difference | None:
     return Difference(Cause.FEE_TIER, detail, -_rounded(cost))
 
 
-def _why_only_tested(
-    tested: ComparedTrade, paused: Sequence[tuple[datetime, datetime]], *, is_apart: bool
-) -> Difference:
-    if any(begin <= tested.at < end for begin, end in paused):
-        return Difference(Cause.PAUSE, "The bot was not running.")
+def _why_only_tested(tested: ComparedTrade, obstacles: Sequence[Obstacle], *, is_apart: bool) -> Difference:
+    for one in obstacles:
+        if one.begin_at <= tested.at < one.end_at and (tested.leg == "entry" or one.cause is Cause.PAUSE):
+            return Difference(one.cause, one.detail)
     if is_apart or tested.leg == "exit":
         return Difference(Cause.FOLLOWS, "The bot held no such position: see the difference before.")
     return Difference(
         Cause.MISSED_TICK,
-        "The bot opened nothing here: its tick came late or not at all, or an order, a limit or its "
+        "The bot opened nothing here and no order was recorded: its tick came late or not at all, or a limit or its "
         "balance forbade it.",
     )
 

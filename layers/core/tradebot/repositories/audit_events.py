@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, cast, insert, literal, select
+from sqlalchemy import String, and_, cast, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tradebot.domain.audit import Action
@@ -97,6 +97,29 @@ def switches_of_bot(session: Session, user_id: int, bot_config_id: int, before_a
             AuditEvent.user_id == user_id,
             AuditEvent.object_id == bot_config_id,
             AuditEvent.action.in_([Action.BOT_STARTED, Action.BOT_STOPPED]),
+            AuditEvent.created_at < before_at,
+        )
+        .order_by(AuditEvent.created_at, AuditEvent.id)
+    )
+    return session.execute(query).all()
+
+
+def kill_switches_of_bot(session: Session, user_id: int, bot_config_id: int, before_at: datetime) -> Sequence[Record]:
+    """Return when its kill switch, or its user's, was set and cleared, oldest first: `is_set`, `is_of_bot`, time."""
+    of_bot = [Action.BOT_KILL_SWITCH_SET, Action.BOT_KILL_SWITCH_CLEARED]
+    of_user = [Action.KILL_SWITCH_SET, Action.KILL_SWITCH_CLEARED]
+    query = (
+        select(
+            AuditEvent.action.in_([of_bot[0], of_user[0]]).label("is_set"),
+            AuditEvent.action.in_(of_bot).label("is_of_bot"),
+            AuditEvent.created_at,
+        )
+        .where(
+            AuditEvent.user_id == user_id,
+            or_(
+                and_(AuditEvent.action.in_(of_bot), AuditEvent.object_id == bot_config_id),
+                AuditEvent.action.in_(of_user),
+            ),
             AuditEvent.created_at < before_at,
         )
         .order_by(AuditEvent.created_at, AuditEvent.id)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from tradebot.models import Fill, Finding, Order
+from tradebot.domain.order import Leg, OrderStatus
+from tradebot.models import Fill, Finding, FindingKind, Order
 from tradebot.repositories.cursors import decode_position, encode_position
 from tradebot.repositories.filters import where_equal
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -42,6 +44,41 @@ def list_orders(
         return Page(rows, None)
     last = rows[limit - 1]
     return Page(rows[:limit], encode_position(last.created_at, last.id))
+
+
+def list_unfilled_entries(session: Session, user_id: int, bot_config_id: int, *, limit: int) -> Sequence[Record]:
+    """Return the bot's newest entries that came to nothing: `decision_key`, `status`, `last_error`."""
+    query = (
+        select(Order.decision_key, Order.status, Order.last_error)
+        .where(
+            Order.user_id == user_id,
+            Order.bot_config_id == bot_config_id,
+            Order.leg == Leg.ENTRY,
+            Order.executed_qty == 0,
+            Order.status.in_(status for status in OrderStatus if status.is_terminal),
+        )
+        .order_by(Order.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
+
+
+def list_blocking_findings(
+    session: Session, user_id: int, bot_config_id: int, before_at: datetime, *, limit: int
+) -> Sequence[Record]:
+    """Return what kept the bot from entering: `text`, `first_seen_at`, `resolved_at`; the newest first."""
+    query = (
+        select(Finding.text, Finding.first_seen_at, Finding.resolved_at)
+        .where(
+            Finding.user_id == user_id,
+            Finding.bot_config_id == bot_config_id,
+            Finding.kind.in_(kind for kind in FindingKind if kind.blocks_entries),
+            Finding.first_seen_at < before_at,
+        )
+        .order_by(Finding.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
 
 
 def list_findings(

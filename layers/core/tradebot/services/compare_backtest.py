@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tradebot.domain.order_id import decided_at
 from tradebot.errors import ConflictError
-from tradebot.report.comparison import ComparedTrade, compare
-from tradebot.repositories import audit_events, trades
+from tradebot.report.comparison import Cause, ComparedTrade, Obstacle, compare
+from tradebot.repositories import audit_events, order_history, trades
 from tradebot.services.backtest_files import TRADES, prefix_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ class CompareBacktest:
             live = trades.trades_within(
                 session, token.user_id, row.bot_config_id, start_at, end_at, limit=MOST_COMPARED + 1
             )
-            switched = audit_events.switches_of_bot(session, token.user_id, row.bot_config_id, end_at)
+            bot = (token.user_id, row.bot_config_id)
+            switched = audit_events.switches_of_bot(session, *bot, end_at)
+            barred = audit_events.kill_switches_of_bot(session, *bot, end_at)
+            unfilled = order_history.list_unfilled_entries(session, *bot, limit=MOST_COMPARED)
+            findings = order_history.list_blocking_findings(session, *bot, end_at, limit=MOST_COMPARED)
         if max(len(live), 2 * (row.total_trades or 0)) > MOST_COMPARED:
             raise ConflictError(f"More than {MOST_COMPARED} orders: compare a shorter span.")
         text = self.results.get(f"{prefix_of(token.user_id, backtest_id)}{TRADES}").decode()
@@ -54,7 +59,15 @@ class CompareBacktest:
             [_live(one, rules["base_asset"], rules["quote_asset"]) for one in live],
             [_tested(one) for one in csv.DictReader(text.splitlines())],
             timeframe=timedelta(seconds=row.interval.seconds),
-            paused=_pauses(switched, start_at, end_at),
+            obstacles=[
+                *(_unfilled(one, row.interval.seconds) for one in unfilled),
+                *(
+                    Obstacle(*span, Cause.PAUSE, "The bot was not running.")
+                    for span in _pauses(switched, start_at, end_at)
+                ),
+                *_barred(barred, end_at),
+                *(_differed(one, end_at) for one in findings),
+            ],
         )
 
 
@@ -89,6 +102,34 @@ def _tested(row: dict[str, str]) -> ComparedTrade:
         fee_asset=row["commission_asset"],
         realized_pnl=Decimal(row["realized_pnl"]) if row["realized_pnl"] else None,
     )
+
+
+def _unfilled(row: Record, candle_seconds: int) -> Obstacle:
+    """Return what became of an entry that filled nothing, from the close that decided it, by the market's time."""
+    at = decided_at(row.decision_key)
+    said = f": {row.last_error.rstrip('.')}" if row.last_error else ""
+    detail = f"Its order was recorded and filled nothing ({row.status}){said}."
+    return Obstacle(at, at + timedelta(seconds=candle_seconds), Cause.ORDER, detail)
+
+
+def _barred(switched: Sequence[Record], end_at: datetime) -> list[Obstacle]:
+    """Return when a kill switch was on: the bot's own, or its user's."""
+    found, since = [], dict[bool, datetime]()
+    for one in switched:
+        if one.is_set:
+            since.setdefault(one.is_of_bot, one.created_at)
+        elif one.is_of_bot in since:
+            found.append((one.is_of_bot, since.pop(one.is_of_bot), one.created_at))
+    found += [(is_of_bot, begin_at, end_at) for is_of_bot, begin_at in since.items()]
+    return [
+        Obstacle(begin, end, Cause.KILL_SWITCH, f"The kill switch of the {'bot' if is_of_bot else 'account'} was on.")
+        for is_of_bot, begin, end in found
+    ]
+
+
+def _differed(row: Record, end_at: datetime) -> Obstacle:
+    detail = f"Its books and the exchange differed: {row.text.rstrip('.')}."
+    return Obstacle(row.first_seen_at, row.resolved_at or end_at, Cause.FINDING, detail)
 
 
 def _pauses(switched: Sequence[Record], start_at: datetime, end_at: datetime) -> list[tuple[datetime, datetime]]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.timeframe import Timeframe
-from tradebot.errors import ExchangeUnavailableError, OrderRejectedError
+from tradebot.errors import ExchangeUnavailableError, MarketClosedError
 from tradebot.repositories.market_cache import (
     CandleView,
     Series,
@@ -78,7 +78,7 @@ class MarketCache:
         if rules is None or now - read_at > RULES_KEPT_SECONDS:
             listed = self._listed(symbol)
             if listed is None:
-                raise OrderRejectedError(f"the exchange does not trade {symbol}")
+                raise MarketClosedError(f"the exchange does not trade {symbol}")
             rules = listed.rules
             self.rules[symbol] = (now, rules)
         return rules

@@ -16,6 +16,7 @@ from tradebot.services.backtest_document import setup_of, span_of
 from tradebot.services.backtest_files import DAYS, MONTHS, PAGE, TRADES
 from tradebot.services.run_backtest.candle_stream import CandleStream
 from tradebot.services.run_backtest.errors import BacktestEndedError
+from tradebot.services.run_backtest.funding_cache import funding_of
 from tradebot.services.run_backtest.notes import notes_of
 from tradebot.services.run_backtest.run_files import RunFiles
 from tradebot.services.run_backtest.step_input import StepInput
@@ -78,7 +79,10 @@ class CollectBacktest:
 
     def _result(self, files: RunFiles, row: Record, reached_ms: int) -> tuple[Result, Picture, str]:
         carried, span = files.load_state(reached_ms), span_of(row)
-        setup = setup_of(row.parameters, price_decimals=carried.price_decimals, warm_up=carried.warm_up)
+        funding = funding_of(self.candles, row, span)
+        setup = setup_of(
+            row.parameters, price_decimals=carried.price_decimals, warm_up=carried.warm_up, funding=funding
+        )
         output = files.joined_output(carried, setup.units)
         stream, curve = CandleStream.of(self.candles, row, span), start_curve(setup)
         picture = picture_of(setup, output, _counted(stream.read(span.bounds_ms[0]), curve, output))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tradebot.domain.market import MarketType
 from tradebot.engine.candles import CandleArray, from_ms, to_ms
-from tradebot.errors import ExchangeUnavailableError
+from tradebot.errors import ExchangeBudgetError, ExchangeUnavailableError
 from tradebot.repositories import backtests
 from tradebot.services.run_backtest.candle_cache import CandleCache, month_end, month_start, months_between
 from tradebot.services.run_backtest.errors import BacktestEndedError, StepOutOfTimeError
+from tradebot.services.run_backtest.funding_cache import FundingCache
 from tradebot.services.run_backtest.market_facts import ENVIRONMENT
 from tradebot.services.run_backtest.plan import FETCHED
 from tradebot.services.run_backtest.step_input import StepInput
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Candles asked for in one go. The last page is not full, so that no further one is asked for.
 _STRETCH: Final = 9_999
-#: A stretch takes ten requests, of which each may take as long as the exchange itself waits.
+#: A stretch takes ten requests (twenty-one of futures), of which each may take as long as the exchange itself waits.
 _STRETCH_MS: Final = 15_000
 
 
@@ -40,10 +43,12 @@ class FetchCandles:
     market: Callable[[str, str], MarketLine]
 
     def __call__(self, event: object, remaining_ms: Callable[[], int]) -> dict[str, Any]:
-        """Take `{backtest_id, user_id, first_month, last_month, until_ms, share}`, return how many months were stored.
+        """Take `{backtest_id, user_id, first_month, last_month, until_ms, share}`, return what was done.
 
-        Whatever another backtest has stored meanwhile is not fetched again. What was read before the exchange refused
-        or the time ran out is kept as a part of its month, and read from there the next time.
+        `{is_finished, wait_seconds, stored}`: not finished where the minute's request weight was used up, which the
+        workflow waits for, so that no function does. Whatever another backtest has stored meanwhile is not fetched
+        again. What was read before the exchange refused or the time ran out is kept as a part of its month, and read
+        from there the next time.
         """
         step = StepInput("fetch", event)
         backtest_id, user_id = step.identifier("backtest_id"), step.identifier("user_id")
@@ -55,20 +60,30 @@ class FetchCandles:
             raise BacktestEndedError(f"backtest {backtest_id} is not under way")
         cache = CandleCache(self.candles, row.market_type, row.symbol, row.interval)
         closed, stored = cache.closed_months(), 0
-        for month in months:
-            end_ms = min(until_ms, to_ms(month_end(month)))
-            if month not in closed and not any(part.until_ms == end_ms for part in cache.parts(month)):
-                stored += self._fetch(cache, month, end_ms, remaining_ms)
+        line = self.market(ENVIRONMENT, cache.market)
+        try:
+            for month in months:
+                end_ms = min(until_ms, to_ms(month_end(month)))
+                if month not in closed and not any(part.until_ms == end_ms for part in cache.parts(month)):
+                    stored += self._fetch(line, cache, month, end_ms, remaining_ms)
+                if row.market_type == MarketType.FUTURES:
+                    _fetch_funding(line, FundingCache(self.candles, row.symbol), month, end_ms)
+        except ExchangeBudgetError as error:
+            return {"is_finished": False, "wait_seconds": math.ceil(error.retry_after_seconds), "stored": stored}
+        finally:
+            line.settle()
         with self.open_session(user_id) as session:
             backtests.add_progress(session, user_id, backtest_id, share=share, most=FETCHED)
-        return {"stored": stored}
+        return {"is_finished": True, "wait_seconds": 0, "stored": stored}
 
-    def _fetch(self, cache: CandleCache, month: str, end_ms: int, remaining_ms: Callable[[], int]) -> bool:
+    def _fetch(
+        self, line: MarketLine, cache: CandleCache, month: str, end_ms: int, remaining_ms: Callable[[], int]
+    ) -> bool:
         """Read on from the longest part there is, and store the month; False where somebody else was faster."""
         known = [part for part in cache.parts(month) if part.until_ms < end_ms]
         have = cache.load(known[-1]) if known else CandleArray(cache.timeframe, 0)
         at = from_ms(known[-1].until_ms) if known else _first_open(cache.timeframe, month)
-        line, end_at = self.market(ENVIRONMENT, cache.market), from_ms(end_ms)
+        end_at = from_ms(end_ms)
         try:
             while at < end_at:
                 _require_time(remaining_ms, f"the candles of {month} are fetched up to {at:%Y-%m-%d %H:%M}")
@@ -81,6 +96,12 @@ class FetchCandles:
                 cache.save(month, have, to_ms(at))
             raise
         return cache.save(month, have, end_ms)
+
+
+def _fetch_funding(line: MarketLine, funding: FundingCache, month: str, end_ms: int) -> None:
+    if funding.key(month, end_ms) not in funding.known():
+        found = line.funding_settlements(funding.symbol, month_start(month), from_ms(end_ms))
+        funding.save(month, found, end_ms)
 
 
 def _require_time(remaining_ms: Callable[[], int], so_far: str) -> None:

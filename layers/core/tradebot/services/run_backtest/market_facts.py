@@ -39,6 +39,8 @@ class ReadMarketFacts:
             newest_at = line.newest_candle_at(symbol, timeframe)
         except OrderRejectedError:
             first_at = newest_at = None
+        finally:
+            line.settle()
         if first_at is None or newest_at is None:
             raise InvalidInputError(
                 f"Binance trades no {symbol} on its {market} market.", field="symbol", rule="known_symbol"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tradebot.domain.timeframe import Timeframe
+from tradebot.errors import DatabaseUnavailableError
 from tradebot.exchange.gate import Urgency
+from tradebot.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +17,8 @@ if TYPE_CHECKING:
 
     from tradebot.domain.candle import Candle
     from tradebot.domain.symbol import SymbolRules
-    from tradebot.exchange.protocol import MarketData, MarketHistory
+    from tradebot.exchange.protocol import FundingSettlement, MarketData, MarketHistory
     from tradebot.services.exchange_budget import ExchangeBudget
-
-_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class MarketLine:
     shared: MarketData
     source: MarketHistory
     budget: ExchangeBudget
-    #: Weight of a page of a thousand candles.
+    #: Candles of a page, and what it weighs.
+    page: int
     page_weight: int
 
     def symbol_rules(self, symbol: str) -> SymbolRules:
@@ -48,6 +49,19 @@ class MarketLine:
 
         Their weight is taken from the share that entries may use, so that no backtest keeps a bot from its exit.
         """
-        pages = math.ceil((end_at - start_at).total_seconds() / Timeframe(timeframe).seconds / _PAGE) or 1
+        # One more where the last page is full: only the next one tells that there is no more.
+        pages = math.floor((end_at - start_at).total_seconds() / Timeframe(timeframe).seconds / self.page) + 1
         self.budget.reserve(Urgency.ENTRY, pages * self.page_weight)
         return self.source.candles(symbol, timeframe, start_at, end_at)
+
+    def funding_settlements(self, symbol: str, start_at: datetime, end_at: datetime) -> Sequence[FundingSettlement]:
+        """Return what a perpetual settled in [start_at, end_at), oldest first."""
+        self.budget.reserve(Urgency.ENTRY, 1)
+        return self.source.funding_settlements(symbol, start_at, end_at)
+
+    def settle(self) -> None:
+        """Give back the weight that a step has reserved and not used."""
+        try:
+            self.budget.settle()
+        except DatabaseUnavailableError as error:
+            logger().warning("request weight not settled", venue=self.budget.venue, reason=error.message)

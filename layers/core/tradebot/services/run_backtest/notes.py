@@ -31,6 +31,10 @@ def notes_of(start_at: datetime, result: Result) -> list[str]:
             f"The exchange has no candles in {report.gaps:,} {'gap' if report.gaps == 1 else 'gaps'} of this span; "
             "nothing was made up for them, and no position was entered right after one."
         )
+    if result.setup.funding:
+        notes.append("Positions paid and received funding as the exchange settled it.")
     if report.funding_assumed:
-        notes.append(f"{report.funding_assumed:,} funding settlements were assumed at 0.01 %.")
+        notes.append(
+            f"Of {report.funding_assumed:,} funding settlements the exchange has no rate: 0.01 % was assumed for them."
+        )
     return notes

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tradebot.domain.market import MarketType
 from tradebot.engine.candles import to_ms
 from tradebot.errors import InvalidInputError
 from tradebot.repositories import backtests
 from tradebot.services.backtest_document import span_of
 from tradebot.services.run_backtest.candle_cache import CandleCache, month_end, month_start, months_between
 from tradebot.services.run_backtest.errors import BacktestEndedError
+from tradebot.services.run_backtest.funding_cache import FundingCache
 from tradebot.services.run_backtest.market_facts import ENVIRONMENT
 from tradebot.services.run_backtest.step_input import StepInput
 
@@ -93,7 +95,11 @@ class PlanBacktest:
         }
 
     def _newest_at(self, row: Record, span: Span) -> datetime:
-        newest_at = self.market(ENVIRONMENT, row.market_type).newest_candle_at(row.symbol, row.interval)
+        line = self.market(ENVIRONMENT, row.market_type)
+        try:
+            newest_at = line.newest_candle_at(row.symbol, row.interval)
+        finally:
+            line.settle()
         if newest_at is None or span.end_at > newest_at:
             raise InvalidInputError(
                 f"The candles of {row.symbol} up to {span.end_at:%Y-%m-%d %H:%M} have not all closed yet.",
@@ -103,14 +109,18 @@ class PlanBacktest:
         return newest_at
 
     def _missing(self, row: Record, months: Sequence[str], until_ms: Mapping[str, int]) -> list[str]:
-        """Return the months that the bucket does not have as far as they are needed."""
+        """Return the months that the bucket does not have as far as they are needed, or not their funding."""
         cache = CandleCache(self.candles, row.market_type, row.symbol, row.interval)
         closed, missing = cache.closed_months(), []
+        is_futures, funding = row.market_type == MarketType.FUTURES, FundingCache(self.candles, row.symbol)
+        settled = funding.known() if is_futures else set()
         for month in months:
             is_part = until_ms[month] < to_ms(month_end(month))
-            if month in closed or (is_part and any(part.until_ms == until_ms[month] for part in cache.parts(month))):
-                continue
-            missing.append(month)
+            has_candles = month in closed or (
+                is_part and any(part.until_ms == until_ms[month] for part in cache.parts(month))
+            )
+            if not has_candles or (is_futures and funding.key(month, until_ms[month]) not in settled):
+                missing.append(month)
         return missing
 
 

@@ -12,6 +12,7 @@ from tradebot.repositories import backtests
 from tradebot.services.backtest_document import setup_of, span_of
 from tradebot.services.run_backtest.candle_stream import CandleStream
 from tradebot.services.run_backtest.errors import BacktestEndedError
+from tradebot.services.run_backtest.funding_cache import funding_of
 from tradebot.services.run_backtest.plan import FETCHED, SIMULATED
 from tradebot.services.run_backtest.run_files import Carried, RunFiles
 from tradebot.services.run_backtest.step_input import StepInput
@@ -74,7 +75,12 @@ class _Run:
         self._carried = self._files.load_state(reached_ms) if reached_ms else None
         self._warm_up = self._carried.warm_up if self._carried else self._stream.count_before_start()
         self._decimals = self._carried.price_decimals if self._carried else self._stream.price_decimals
-        self._setup = setup_of(row.parameters, price_decimals=self._decimals, warm_up=self._warm_up)
+        self._setup = setup_of(
+            row.parameters,
+            price_decimals=self._decimals,
+            warm_up=self._warm_up,
+            funding=funding_of(step.candles, row, self._span),
+        )
         self._state = self._carried.state if self._carried else None
         self._output = BacktestOutput(self._setup.units)
         self._begin_ms = self.reached_ms = reached_ms or self._span.bounds_ms[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
 from tradebot.domain.order import Execution, Leg
+from tradebot.domain.order_id import decided_at
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
 from tradebot.engine.candle_step import roll_day
@@ -83,12 +83,11 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
 
 def entry_of(order: LiveOrder) -> EntryDecision:
     """Return the decision that an entry on record was made for. Its key names the deciding candle's close."""
-    close_at = datetime.strptime(order.decision_key.split(":")[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return EntryDecision(
         decision_key=order.decision_key,
         side=order.side,
         position_side=PositionSide.LONG if order.side.value == "BUY" else PositionSide.SHORT,
-        close_at=close_at,
+        close_at=decided_at(order.decision_key),
         close=ZERO,  # its size is decided already
     )
 

@@ -131,6 +131,8 @@ class Tick:
     events: list[Event] = field(default_factory=list)
     #: What a reconciliation found; None where there was none in this tick.
     differences: list[Difference] | None = None
+    #: Whether the exchange takes no order of the symbol now.
+    is_market_closed: bool = False
     #: Whether it held the books against all that the account holds.
     is_compared: bool = False
     #: Whether this tick booked an execution: the next one compares in full.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.market import BotStatus
-from tradebot.errors import ExchangeThrottledError, TradeBotError
+from tradebot.errors import ExchangeThrottledError, MarketClosedError, TradeBotError
 from tradebot.services.run_bot.gates import is_closed, is_closing, is_watched, wants_to_trade
 from tradebot.services.run_bot.protect import is_protected
 
@@ -74,6 +74,8 @@ def ending_of_failure(tick: Tick, error: Exception) -> Ending:
     if not isinstance(error, TradeBotError):
         return Ending("failed", claim.status, due_again_at, _DEFECT)
     message = " ".join([*tick.messages, error.message])
+    if isinstance(error, MarketClosedError) and watched_at is not None:
+        return Ending("deferred", claim.status, due_again_at, message)
     if not error.retryable:
         return Ending("error", BotStatus.ERROR, watched_at, message)
     if isinstance(error, ExchangeThrottledError):

@@ -16,6 +16,7 @@ from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
 from tradebot.services.run_bot.place_order import Draft, place
 from tradebot.services.run_bot.transfer import top_up
+from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -38,7 +39,10 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
     if tick.claim.kill_switch is not None:
         tick.remember(drop_entry(memory))
         return
-    if tick.in_doubt or tick.resting or tick.is_frozen or memory.position is not None:
+    if tick.in_doubt or tick.is_frozen or memory.position is not None:
+        return
+    # Of a futures position that one leg has just ended, the other one is still there.
+    if not withdraw(tick, tick.resting) or tick.is_frozen:
         return
     try:
         tick.budget.reserve(Urgency.ENTRY, ENTRY_WEIGHT)

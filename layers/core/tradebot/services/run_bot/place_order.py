@@ -14,6 +14,7 @@ from tradebot.errors import (
     ExchangeThrottledError,
     ExchangeUnavailableError,
     LeaseLostError,
+    MarketClosedError,
     OrderAbsentError,
     OrderExistsError,
     OrderRejectedError,
@@ -109,6 +110,7 @@ def _attempt(tick: Tick, drafts: Sequence[Draft], *, protects: bool) -> Sent | N
         settlements = _rejected(orders, error)
     except OrderRejectedError as error:
         refusal = error
+        tick.is_market_closed = isinstance(error, MarketClosedError)
         settlements = _rejected(orders, error)
     except (ExchangeAuthenticationError, ExchangeThrottledError) as error:
         tick.failure = error

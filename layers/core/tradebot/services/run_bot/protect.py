@@ -16,6 +16,7 @@ from tradebot.errors import (
     ExchangeAuthenticationError,
     ExchangeError,
     ExchangeThrottledError,
+    MarketClosedError,
     StopWouldTriggerError,
 )
 from tradebot.exchange.gate import Urgency
@@ -92,6 +93,8 @@ def protect(tick: Tick) -> None:
         return
     elif isinstance(tick.failure, ExchangeAuthenticationError | ExchangeThrottledError):
         return  # nothing would be accepted
+    elif tick.is_market_closed:
+        _say_that_it_waits(tick)
     elif tick.parameters.is_futures:
         _protect_futures(tick, wanted)
     else:
@@ -153,10 +156,12 @@ def _protect_spot(tick: Tick, wanted: Protection) -> None:
         price=wanted.take_profit_price,
     )
     sent = _place(tick, stop, take_profit)
-    if sent.refusal is not None and not isinstance(sent.refusal, StopWouldTriggerError):
+    if sent.refusal is not None and not isinstance(sent.refusal, StopWouldTriggerError | MarketClosedError):
         # A take profit can be too far away for the exchange; the stop alone rests then, and ticks watch the other.
         sent = _place(tick, stop)
-    if sent.refusal is not None:
+    if tick.is_market_closed:
+        _say_that_it_waits(tick)
+    elif sent.refusal is not None:
         _flatten(tick, wanted, sent.refusal.message)
 
 
@@ -185,6 +190,9 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
             stop_price=wanted.stop_price,
         )
         sent = _place(tick, draft)
+        if tick.is_market_closed:
+            _say_that_it_waits(tick)
+            return
         if sent.refusal is not None:
             _flatten(tick, wanted, sent.refusal.message)
             return
@@ -244,6 +252,16 @@ def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
         return False
     tick.sleep(max(0, wait_ms) / 1000)
     return True
+
+
+def _say_that_it_waits(tick: Tick) -> None:
+    """In a market that is closed nothing can be sold and no stop be placed; nor can the price pass one."""
+    if is_protected(tick):
+        return
+    tick.messages.append(
+        f"{tick.parameters.symbol} does not trade at the exchange now: the position is kept without a stop, and every "
+        "tick tries again."
+    )
 
 
 def _flatten(tick: Tick, wanted: Protection, why: str) -> None:

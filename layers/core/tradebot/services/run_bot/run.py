@@ -145,7 +145,7 @@ class RunBot:
 
 
 def _count_orders(actions: list[str]) -> None:
-    """Count what alarms are set on: orders by how they ended, above all those that nobody knows the end of."""
+    """Count orders by how they ended."""
     for action in actions:
         _, _, status = action.partition(":")
         if status:

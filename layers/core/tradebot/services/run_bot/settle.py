@@ -82,7 +82,7 @@ def _with_new_fills(tick: Tick, settlement: Settlement, venue: VenueOrder) -> Se
     """Add what was executed since it was recorded; or say why that cannot be known yet."""
     order = settlement.order
     try:
-        fills = None if order.executed_qty else venue.fills
+        fills = None if order.executed_qty or venue.fills is None else _each_once(venue.fills)
         if fills is None:
             fills = _new_fills(tick, order, venue.order_id, venue.executed_quantity)
         if fills is None:
@@ -154,7 +154,7 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
     for read in range(FILL_READS):
         if read:
             tick.sleep(FILL_READ_PAUSE_SECONDS)
-        fills = tick.account.order_fills(order.symbol, venue_order_id)
+        fills = _each_once(tick.account.order_fills(order.symbol, venue_order_id))
         with exact():
             if sum((fill.quantity for fill in fills), ZERO) == executed:
                 break
@@ -166,6 +166,11 @@ def _new_fills(tick: Tick, order: LiveOrder, venue_order_id: int, executed: Deci
         known = find_trade_ids(session, tick.claim.user_id, order.id)
     known |= {fill.trade_id for one in tick.unrecorded if one.order.id == order.id for fill in one.fills}
     return tuple(fill for fill in fills if fill.trade_id not in known)
+
+
+def _each_once(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """Return the trades by their ids: one that is listed twice was made once."""
+    return tuple({fill.trade_id: fill for fill in fills}.values())
 
 
 def _commission_prices(tick: Tick, fills: tuple[Fill, ...]) -> dict[str, Decimal]:

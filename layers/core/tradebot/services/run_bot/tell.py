@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
 from tradebot.domain.message import MessageKind
-from tradebot.errors import ExchangeAuthenticationError, ExchangeClockError
+from tradebot.errors import ExchangeAuthenticationError, ExchangeClockError, MarketClosedError
 from tradebot.observability import count, logger
 from tradebot.repositories.outbox import Message
 from tradebot.services.run_bot.protect import is_protected
@@ -29,8 +29,15 @@ def tell(tick: Tick, ending: Ending, error: Exception | None) -> None:
         count("KeysRefused")
         key = f"key:{tick.claim.config.api_key_id}:{bot}:{tick.claim.key_updated_at}"
         _tell(tick, MessageKind.KEY_REFUSED, key, reason=error.message)
+    if isinstance(error, MarketClosedError) and ending.status is not BotStatus.ERROR:
+        key = f"closed:{bot}:{tick.tick_at:%Y-%m-%d}"
+        _tell(tick, MessageKind.ORDER_STUCK, key, leg="stop", reason=error.message)
     if isinstance(error, ExchangeClockError):
         count("ClocksRefused")
+    if tick.in_doubt:
+        count("OrdersInDoubt", len(tick.in_doubt))
+        names = [f"{order.leg.value} {order.client_order_id}" for order in tick.in_doubt]
+        logger().warning("nobody knows the end of an order", orders=names)
     for order in tick.in_doubt:
         if tick.account.wire_now_ms() - order.signed_at_ms > STUCK_AFTER_MS:
             _tell(tick, MessageKind.ORDER_STUCK, f"stuck:{order.id}", leg=order.leg.value, order=order.client_order_id)

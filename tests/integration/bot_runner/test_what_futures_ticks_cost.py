@@ -1,0 +1,33 @@
+"""Statements, requests and weight of futures ticks, pinned: a change here is a change on purpose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradebot.services import exchange_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from tests.integration.bot_runner.conftest import World
+
+
+def test_what_a_futures_tick_costs(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange_budget, "BAN_KNOWN_SECONDS", 600)  # a slow machine reads the row again in mid-tick
+    world = make_world([30] * 5 + [10] * 5 + [-15] * 8)
+    bot = world.add_bot(timeframe="5m", position_type="futures", leverage=2)
+    costs = {minute: _cost(world, bot, minute) for minute in range(17)}
+    assert costs[1] == costs[4] == (2, 0, 0), "flat, no new candle"
+    assert costs[6] == costs[9] == (4, 4, 8), "a position and its stop: position, stops, orders, price"
+    # Five statements more for who is the first to see a candle, who reads it for everybody.
+    assert costs[10] == costs[15] == (12, 5, 13), "a position and its stop, a new candle"
+    # Candles, balance, brackets, order, trades, stop, take profit; and once a start position, margin type, leverage.
+    assert costs[5] == (23, 10, 23), "the first entry, with its stop and take profit"
+
+
+def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:
+    before = world.exchange.stats()["total_weight"]
+    report = world.tick(bot, minute)
+    return report.statements, report.requests, world.exchange.stats()["total_weight"] - before
