@@ -39,7 +39,8 @@ def test_every_danger_has_its_alarm() -> None:
         "CredentialsOpened",
         "Errors",
         "ExchangeThrottled",
-        "OrdersUnknown",
+        "OrdersInDoubt",
+        "ReconciliationDifferences",
         "TickAge",
         "UnprotectedPositions",
     }
