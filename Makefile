@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.environment
 STAMP := $(VENV)/.installed
+AUDIT_VENV := .venv-audit
+AUDIT_STAMP := $(AUDIT_VENV)/.installed
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
 SAM_STAMP := $(SAM_VENV)/.installed
@@ -85,12 +87,13 @@ test: $(STAMP) ## Run the tests [T=tests/unit/engine]
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(T)
 
 .PHONY: lint
-lint: $(STAMP) ## Formatting, ruff, mypy strict, import directions
+lint: $(STAMP) ## Formatting, ruff, mypy strict, import directions, bandit
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy layers/core functions/api infra tests
 	@for f in functions/*/handler.py; do $(BIN)/mypy $$f || exit 1; done
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive layers functions infra
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what ruff can
@@ -101,6 +104,17 @@ format: $(STAMP) ## Format the code and mend what ruff can
 validate: $(SAM_STAMP) ## Lint both templates as SAM and CloudFormation do
 	@$(SAM) validate --lint --region eu-central-1 --template infra/foundation.yaml
 	@$(SAM) validate --lint --region eu-central-1 --template template.yaml
+
+$(AUDIT_STAMP): infra/tools/audit.txt $(STAMP)
+	@echo "Installing checkov and pip-audit into $(AUDIT_VENV) ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AUDIT_VENV)
+	@VIRTUAL_ENV=$(AUDIT_VENV) $(BIN)/uv pip sync --quiet --require-hashes infra/tools/audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: $(AUDIT_STAMP) ## Look for known holes: checkov on both templates, pip-audit on the lock (asks PyPI's advisories, and fails where it cannot)
+	@$(AUDIT_VENV)/bin/checkov --config-file infra/tools/checkov.yaml -f infra/foundation.yaml -f template.yaml
+	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 .PHONY: check
 check: lint validate test ## Everything that CI runs
@@ -128,6 +142,10 @@ bench-peers: $(STAMP) ## Measure it against other engines, which get an environm
 .PHONY: fuzz-api
 fuzz-api: $(STAMP) ## Send the running API thousands of requests made of its document, alone and in sequences [CASES=10000]
 	@TRADEBOT_API_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -s tests/integration/surface/test_no_request_breaks_it.py
+
+.PHONY: prove
+prove: $(STAMP) ## Run every proof in full and write docs/proofs.md: hours [HISTORIES=n SEED=n PROOFS="kills mutants"]
+	@$(BIN)/python -m tests.proofs $(PROOFS) $(if $(HISTORIES),--histories $(HISTORIES)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz-engine
 fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]

@@ -22,7 +22,7 @@ from infra.local.state import LocalError
 
 MAJOR_VERSION = 18
 #: Survives a restart of the machine, and others may pass through it.
-SHARED_ROOT = Path("/var/tmp")  # noqa: S108  `make_folder` refuses what another user has put there
+SHARED_ROOT = Path("/var/tmp")  # noqa: S108  `make_folder` refuses what another user has put there  # nosec B108
 UNPRIVILEGED_LOGIN = "nobody"
 #: Names the state folder that the data belong to.
 ORIGIN = "origin"

@@ -99,9 +99,6 @@ def test_a_tick_is_not_retried_and_its_failure_is_kept_and_noticed() -> None:
         assert config[function]["DestinationConfig"]["OnFailure"]["Destination"] == queue
     sending = {entry for entry, given in config.items() if given.get("DestinationConfig")}
     assert granted("aurora", "sqs:SendMessage") == {role_of(function): [queue] for function in sending}
-    alarms = of_type("aurora", "AWS::CloudWatch::Alarm").values()
-    assert {alarm["MetricName"] for alarm in alarms} == {"ApproximateNumberOfMessagesVisible", "Errors"}
-    assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}] for alarm in alarms)
 
 
 def test_every_function_that_an_event_invokes_says_what_becomes_of_a_failure() -> None:
@@ -172,7 +169,7 @@ def test_the_functions_are_given_what_the_settings_read_and_nothing_else(deploym
 def test_a_function_names_itself_to_its_logs_and_metrics(function: str) -> None:
     given = variables(functions()[function])
     assert given["POWERTOOLS_SERVICE_NAME"] == stem(function)
-    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "TradeBot"
+    assert given["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": "TradeBot/${Stage}"}
     assert given["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
 
 

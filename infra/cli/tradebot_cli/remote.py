@@ -69,7 +69,7 @@ class Api:
                 found: bytes = answer.read()
         except urllib.error.HTTPError as error:
             if error.code == 307:
-                with urllib.request.urlopen(error.headers["Location"], timeout=_SECONDS) as answer:  # noqa: S310  our API's
+                with urllib.request.urlopen(error.headers["Location"], timeout=_SECONDS) as answer:  # noqa: S310  our API's  # nosec B310
                     linked: bytes = answer.read()
                 return linked
             raise _refused(error) from None

@@ -69,7 +69,7 @@ _Loader.yaml_implicit_resolvers = {
 def load(path: Path) -> Json:
     """Return a template file as data, its short intrinsics (`!Ref`) in their long form."""
     try:
-        body = yaml.load(path.read_text(), _Loader)  # noqa: S506  a safe loader with CloudFormation's tags
+        body = yaml.load(path.read_text(), _Loader)  # noqa: S506  a safe loader with CloudFormation's tags  # nosec B506
     except yaml.YAMLError as error:
         raise TemplateError(f"{path.name} is no valid YAML: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
@@ -159,7 +159,7 @@ def _existing(path: Path, logical_id: str) -> Path:
 
 def _definition(path: Path) -> Json:
     definition: Json = (
-        json.loads(path.read_text()) if path.suffix == ".json" else yaml.load(path.read_text(), _Loader)  # noqa: S506  as in load()
+        json.loads(path.read_text()) if path.suffix == ".json" else yaml.load(path.read_text(), _Loader)  # noqa: S506  as in load()  # nosec B506
     )
     return definition
 

@@ -326,7 +326,7 @@ def api_use_cases() -> ApiUseCases:
         update_profile=UpdateProfile(sessions),
         change_password=ChangePassword(sessions, confirm_password, passwords, request_mail),
         change_address=ChangeAddress(sessions, confirm_password, throttle, request_mail),
-        delete_account=DeleteAccount(sessions, confirm_password),
+        delete_account=DeleteAccount(sessions, confirm_password, close_positions),
         read_audit_events=ReadAuditEvents(sessions),
         notification_settings=NotificationSettings(sessions, throttle, webhook_secrets(), request_mail),
         create_api_key=CreateApiKey(sessions, data_keys, request_key_check),

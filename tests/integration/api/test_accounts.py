@@ -283,11 +283,28 @@ class TestDeletingTheAccount:
         backstage.open_position(bot_id)
         assert alice.post("/v1/users/me/deletion", {"password": PASSWORD}).status == 409
         backstage.hold_lease(bot_id)
-        leave = {"password": PASSWORD, "open_positions": "leave"}
-        assert "tick" in alice.post("/v1/users/me/deletion", leave).problem["detail"]
+        keep = {"password": PASSWORD, "position": "keep"}
+        assert "tick" in alice.post("/v1/users/me/deletion", keep).problem["detail"]
         backstage.hold_lease(bot_id, -1)
-        assert alice.post("/v1/users/me/deletion", leave).status == 204
+        assert alice.post("/v1/users/me/deletion", keep).status == 204
         assert backstage.value("SELECT count(*) FROM bot_configs WHERE id = :id", id=bot_id) == 0
+
+    def test_positions_are_closed_first_where_that_is_chosen(
+        self, alice: Client, valid_key: int, backstage: Backstage
+    ) -> None:
+        bot_id = alice.post("/v1/bot-configs", bot_body(api_key_id=valid_key)).json["id"]
+        alice.post(f"/v1/bot-runner/{bot_id}/start")
+        backstage.open_position(bot_id)
+        close = {"password": PASSWORD, "position": "close"}
+        problem = alice.post("/v1/users/me/deletion", close).problem
+        assert (problem["status"], "being closed" in problem["detail"]) == (409, True)
+        state = alice.get(f"/v1/bot-states/{bot_id}").json
+        assert (state["is_active"], state["close_requested_at"] is not None) == (False, True)
+        backstage.run(
+            "UPDATE bot_states SET in_position = false, close_requested_at = null, status = 'stopped' WHERE id = :id",
+            id=bot_id,
+        )
+        assert alice.post("/v1/users/me/deletion", close).status == 204
 
 
 class TestTheAuditLog:

@@ -328,3 +328,22 @@ def test_an_account_holds_a_bounded_number_of_bots_and_keys(alice: Client, backs
         user=alice.user["id"],
     )
     assert "at most 200" in alice.post("/v1/bot-configs", bot_body()).problem["detail"]
+
+
+def test_a_symbol_is_held_against_the_exchanges_list_once_that_was_read(alice: Client, backstage: Backstage) -> None:
+    unknown = create(alice, symbol="NOSUCHUSDT", initial_capital="100")
+    backstage.run("INSERT INTO markets (venue, listed_at) VALUES ('live-spot', now())")
+    backstage.run(
+        "INSERT INTO market_symbols VALUES ('live-spot', 'BTCUSDT', 'TRADING', 'BTC', 'USDT', 1, 1, 1, 1, 1),"
+        " ('live-spot', 'LUNAUSDT', 'BREAK', 'LUNA', 'USDT', 1, 1, 1, 1, 1)"
+    )
+    refused = alice.post("/v1/bot-configs", bot_body(symbol="NOSUCHUSDT"))
+    assert rules(refused) == {"symbol": "listed_symbol"}
+    assert rules(alice.post(f"/v1/bot-runner/{unknown['id']}/start")) == {"symbol": "listed_symbol"}
+    listed = create(alice, symbol="BTCUSDT", initial_capital="100")
+    assert rules(alice.patch(f"/v1/bot-configs/{listed['id']}", {"symbol": "ETHUSDT"})) == {"symbol": "listed_symbol"}
+    create(alice, symbol="ETHUSDT", position_type="futures")  # that list is not known
+    halted = create(alice, symbol="LUNAUSDT", initial_capital="100")
+    assert rules(alice.post(f"/v1/bot-runner/{halted['id']}/start")) == {"symbol": "trading_symbol"}
+    backstage.run("UPDATE markets SET listed_at = now() - interval '2 days'")
+    create(alice, symbol="NEWUSDT")

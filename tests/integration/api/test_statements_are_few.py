@@ -44,7 +44,7 @@ def statements(handler: object) -> Iterator[list[str]]:
         ("GET /v1/trades", 2),
         ("GET /v1/bot-reports/{bot}", 6),
         ("POST /v1/bot-runner/{bot}/stop", 3),
-        ("POST /v1/bot-runner/{bot}/start", 8),
+        ("POST /v1/bot-runner/{bot}/start", 9),
         ("DELETE /v1/bot-configs/{bot}", 6),
     ],
 )

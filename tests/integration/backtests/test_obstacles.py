@@ -47,7 +47,8 @@ def test_kill_switches_of_the_bot_and_of_its_user_count_and_another_bots_does_no
         (2, "account.kill_switch_set", None),
         (3, "bot.kill_switch_set", bot + 1),
     ):
-        event = {"action": action, "object_id": object_id, "created_at": AT + hours * HOUR}
+        kind = None if object_id is None else "bot_config"
+        event = {"action": action, "object_type": kind, "object_id": object_id, "created_at": AT + hours * HOUR}
         owner.insert("audit_events", user_id=owner.user_id, **event)
     found = _barred(audit_events.kill_switches_of_bot(session, owner.user_id, bot, END), END)
     assert [(one.begin_at, one.end_at, one.detail) for one in found] == [

@@ -71,3 +71,22 @@ def test_a_reversal_enters_where_the_take_profit_was_passed_at_its_open(database
         ("LONG", "take_profit"),
         ("SHORT", "entry_signal"),
     ]
+
+
+def test_a_liquidation_at_the_open_of_the_next_entry_is_not_that_ones(database: TestDatabase) -> None:
+    case = written(
+        (20_000, 20_010, 20_000, 20_010),
+        (20_010, 20_010, 20_000, 20_000),
+        (19_000, 19_010, 18_990, 18_990),
+        (18_990, 20_500, 18_990, 20_480),
+        (20_480, 20_480, 20_470, 20_470),
+        (20_470, 20_470, 20_460, 20_460),
+        leverage=50,
+        stop_loss_perc=Decimal(40),
+        take_profit_perc=Decimal("4.5"),
+        position_size_fixed=Decimal(100),
+    )
+    with stage_on(database) as stage:
+        played = stage.play(case)
+    hold(played)
+    assert [row.reason for row in played.rows[:4]] == ["entry_signal", "liquidation", "entry_signal", "liquidation"]

@@ -14,9 +14,11 @@ from tests.fixtures.database import connected
 from tradebot.domain.span import Span
 from tradebot.repositories.bot_configs import has_unsettled_orders
 from tradebot.repositories.due_bots import find_due_bots, is_any_bot_scheduled
+from tradebot.repositories.order_history import list_findings, list_orders
 from tradebot.repositories.orders import find_live_orders
 from tradebot.repositories.session import make_engine, session_scope
 from tradebot.repositories.trades import list_trades
+from tradebot.repositories.transfers import list_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 USERS = 500
 BOTS = 10_000
 DUE_BOTS = 200
+#: Of user 26, with thousands of orders, transfers and findings.
+BUSY_BOT = 25
 TRADES = 100_000
 TICK = datetime(2023, 3, 13, 10, tzinfo=UTC)
 
@@ -54,7 +58,19 @@ INSERT INTO trades (user_id, bot_config_id, binance_order_id, symbol, side, orde
     SELECT 1 + bot % {USERS}, bot, n, 'BTCUSDT', 'BUY', 'MARKET', 1, 1, 1,
            timestamptz '2023-01-01Z' + n * interval '1 minute'
     FROM generate_series(1, {TRADES}) AS n, LATERAL (SELECT 1 + n % 40 + {USERS} * (n / 40 % 5) AS bot) AS b;
-ANALYZE users, bot_configs, bot_states, orders, trades;
+INSERT INTO orders (user_id, bot_config_id, decision_key, leg, client_order_id, symbol, market_type, side, type, reason,
+                    quantity, status)
+    SELECT 26, {BUSY_BOT}, n, 'entry', 'b' || n, 'BTCUSDT', 'spot', 'BUY', 'MARKET', 'entry_signal', 1, 'FILLED'
+    FROM generate_series(1, 2000) AS n;
+INSERT INTO transfers (user_id, bot_config_id, account, decision_key, asset, amount, status, signed_at_ms)
+    SELECT 1 + bot % {USERS}, bot, n, n, 'USDT', 1, 'REFUSED', 1
+    FROM generate_series(1, 20000) AS n,
+         LATERAL (SELECT CASE WHEN n <= 2000 THEN {BUSY_BOT} ELSE 1 + n % {BOTS} END AS bot) AS b;
+INSERT INTO findings (user_id, bot_config_id, kind, text, resolved_at)
+    SELECT 1 + bot % {USERS}, bot, 'foreign_order', n, CASE WHEN n > 20 THEN now() END
+    FROM generate_series(1, 20000) AS n,
+         LATERAL (SELECT CASE WHEN n <= 2000 THEN {BUSY_BOT} ELSE 1 + n % {BOTS} END AS bot) AS b;
+ANALYZE users, bot_configs, bot_states, orders, trades, transfers, findings;
 """
 
 
@@ -159,6 +175,44 @@ def test_a_page_of_trades_reads_a_page(
     assert plan.indexes == {index}
     assert "Sort" not in plan.kinds
     assert plan.rows_read <= 4
+
+
+PAGES: dict[str, tuple[Callable[..., Page], dict[str, Any]]] = {
+    "orders": (list_orders, {"filters": {}}),
+    "transfers": (list_transfers, {}),
+    "findings": (list_findings, {"is_open": False}),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("is_first", [True, False], ids=["first page", "next page"])
+def test_a_page_of_what_a_bot_did_reads_that_page_alone(
+    plan_of: Callable[..., Plan], engines: dict[str, Engine], name: str, is_first: bool
+) -> None:
+    list_page, options = PAGES[name]
+
+    def page(session: Session, cursor: str | None) -> Page:
+        return list_page(session, 26, BUSY_BOT, limit=3, cursor=cursor, **options)
+
+    cursor = None
+    if not is_first:
+        with session_scope(engines["app_api"], 26) as session:
+            cursor = page(session, None).next_cursor
+        assert cursor is not None
+    plan = plan_of("app_api", 26, lambda session: page(session, cursor))
+    assert plan.indexes == {f"ix_{name}_user_id_bot_config_id_id"}
+    assert "Sort" not in plan.kinds
+    assert plan.rows_read <= 4
+
+
+def test_open_findings_are_read_without_those_that_are_resolved(plan_of: Callable[..., Plan]) -> None:
+    plan = plan_of(
+        "app_api",
+        26,
+        lambda session: list_findings(session, 26, BUSY_BOT, is_open=True, limit=50, cursor=None),
+    )
+    assert plan.indexes == {"uq_findings_open"}
+    assert plan.rows_read <= 20
 
 
 def test_a_bots_open_orders_are_read_without_its_past(plan_of: Callable[..., Plan]) -> None:

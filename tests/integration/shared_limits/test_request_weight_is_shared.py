@@ -204,7 +204,7 @@ def test_of_many_processes_at_once_exactly_as_many_are_served_as_fit(
 
 
 def test_the_row_is_no_convoy(engine_as: EngineAs) -> None:
-    """500 ticks' reservations and settlements from 16 processes at once, as at the turn of a minute."""
+    """Ticks' reservations and settlements from 16 processes at once, as at the turn of a minute."""
     budgets = [
         ExchangeBudget(partial(session_scope, engine_as("app_worker")), "live-spot", "default", 1_000_000)
         for _ in range(16)
@@ -219,8 +219,8 @@ def test_the_row_is_no_convoy(engine_as: EngineAs) -> None:
         tick(number, 1)  # connects
     began = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
-        for job in [pool.submit(tick, number, 32) for number in range(16)]:
+        for job in [pool.submit(tick, number, 8) for number in range(16)]:
             job.result()
     seconds = time.perf_counter() - began
-    print(f"512 ticks in {seconds:.2f} s")
-    assert seconds < 20
+    print(f"128 ticks in {seconds:.2f} s")
+    assert seconds < 5

@@ -16,6 +16,7 @@ from infra.local.exchange.routes.table import answer
 from infra.local.exchange.settings import Settings
 from infra.local.exchange.state import State
 from tests.fixtures.in_process_exchange import URL, InProcessAdapter, ManualClock
+from tests.unit.exchange_simulator.lab import Lab
 from tradebot.exchange import error_map
 
 if TYPE_CHECKING:
@@ -112,3 +113,16 @@ def test_addresses_are_counted_apart(exchange: Exchange, session: requests.Sessi
     other.mount(URL, InProcessAdapter(exchange, source="another address"))
     assert [session.get(f"{URL}/api/v3/time").status_code for _ in range(3)] == [200, 200, 429]
     assert other.get(f"{URL}/api/v3/time").status_code == 200
+
+
+def test_after_ten_seconds_the_answer_is_1007_and_the_order_may_still_execute() -> None:
+    lab = Lab((50_000, 50_000, 50_000, 50_000))
+    lab.exchange.faults.add(Fault(FaultKind.ENGINE, milliseconds=10_600, count=1))
+    began_ms = lab.clock.ms
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01", "newClientOrderId": "slow"}
+    status, body = lab.send("POST", "/api/v3/order", **order)
+    assert (status, body["code"], lab.clock.ms - began_ms) == (504, -1007, 10_000)
+    query = {"symbol": "BTCUSDT", "origClientOrderId": "slow"}
+    assert lab.account.spot["BTC"].free == 1
+    lab.clock.sleep(700)
+    assert lab.ok("GET", "/api/v3/order", **query)["status"] == "FILLED"

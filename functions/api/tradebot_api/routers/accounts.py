@@ -132,6 +132,4 @@ def change_address(cases: UseCases, token: Token, body: AddressChange) -> Any:
 )
 def delete_account(cases: UseCases, token: Token, body: AccountDeletion) -> None:
     """Delete the account with its keys, bots, orders, trades, backtests, sessions and audit log, for good."""
-    cases.delete_account(
-        token, password=body.password.get_secret_value(), leaves_positions=body.open_positions == "leave"
-    )
+    cases.delete_account(token, password=body.password.get_secret_value(), position=body.position)

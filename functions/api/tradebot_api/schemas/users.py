@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, EmailStr, Field, SecretStr
 
 from tradebot_api.schemas.fields import LINE_PATTERN, Id, In, Instant, Out
-from tradebot_api.schemas.words import OpenPositions
+from tradebot_api.schemas.words import PositionChoice
 
 USER_EXAMPLE: dict[str, Any] = {
     "id": 1,
@@ -121,14 +121,15 @@ class AccountDeletion(In):
     """The present password, and what becomes of bots that still trade."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"password": "seven-candles-before-noon", "open_positions": "refuse"}}
+        json_schema_extra={"example": {"password": "seven-candles-before-noon", "position": "close"}}
     )
 
     password: Password = Field(min_length=1, max_length=128)
-    open_positions: OpenPositions = Field(
-        default="refuse",
-        description="`refuse`: delete nothing while a bot is active, holds a position or has an order that may execute."
-        " `leave`: delete all the same; what is open stays at the exchange and nobody watches it.",
+    position: PositionChoice | None = Field(
+        default=None,
+        description="Of bots that are active, hold a position or have an order that may execute. `keep` leaves what is"
+        " open to you, at the exchange, where nobody watches it; `close` stops them all, begins to close and answers"
+        " 409: delete again when all is closed. Without the choice such an account is not deleted.",
     )
 
 

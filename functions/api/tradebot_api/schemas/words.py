@@ -43,5 +43,3 @@ NotificationKind = Literal[
     "stop_fired", "paused_by_limit", "key_refused", "order_stuck", "backtest_ready", "kill_switch_set"
 ]
 BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-#: What becomes of open positions when their account is deleted.
-OpenPositions = Literal["refuse", "leave"]

@@ -18,7 +18,8 @@ class Finding(Base):
             ["bot_config_id", "user_id"], ["bot_configs.id", "bot_configs.user_id"], ondelete="CASCADE"
         ),
         Index(None, "bot_config_id", "id"),
-        Index(None, "user_id"),
+        # A page of its owner's list, in order.
+        Index(None, "user_id", "bot_config_id", "id"),
         # The same finding seen again is the same row.
         Index("uq_findings_open", "bot_config_id", "kind", "text", unique=True, postgresql_where="resolved_at IS NULL"),
         known_values("kind", FindingKind),

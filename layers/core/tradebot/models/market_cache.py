@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ForeignKey, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -38,9 +37,6 @@ class MarketSymbol(Base):
     min_qty: Mapped[Decimal] = mapped_column(Numeric)
     max_qty: Mapped[Decimal] = mapped_column(Numeric)
     min_notional: Mapped[Decimal] = mapped_column(Numeric)
-    #: Leverage brackets of futures, and when they were read.
-    brackets: Mapped[list[dict[str, Any]] | None]
-    brackets_at: Mapped[datetime | None]
 
 
 class CandleSeries(Base):

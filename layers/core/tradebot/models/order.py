@@ -42,7 +42,8 @@ class Order(Base):
             ["bot_config_id", "user_id"], ["bot_configs.id", "bot_configs.user_id"], ondelete="CASCADE"
         ),
         Index(None, "bot_config_id", "id"),
-        Index(None, "user_id"),
+        # A page of its owner's list, in order.
+        Index(None, "user_id", "bot_config_id", "id"),
         # One live order per bot, decision and leg: a second worker's intent is refused here. It also answers what
         # every tick asks: which orders of this bot are open?
         Index(

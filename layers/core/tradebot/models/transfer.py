@@ -24,7 +24,8 @@ class Transfer(Base):
         Index("uq_transfers_under_way", "account", unique=True, postgresql_where="status = 'SENDING'"),
         UniqueConstraint("account", "transaction_id"),
         Index(None, "bot_config_id", "id"),
-        Index(None, "user_id"),
+        # A page of its owner's list, in order.
+        Index(None, "user_id", "bot_config_id", "id"),
         known_values("status", TransferStatus),
         *positive("amount"),
         CheckConstraint("(status = 'DONE') = (transaction_id IS NOT NULL)", name="done_has_its_transaction"),

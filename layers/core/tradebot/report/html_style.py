@@ -25,7 +25,7 @@ section{padding:14px 16px;margin-top:14px}
 .key span{display:inline-flex;align-items:center;gap:6px}
 .sample{width:18px;height:14px}
 section>svg{display:block;width:100%;height:auto}
-.notes{border-left:3px solid var(--stop)}.notes ul{margin:0;padding-left:18px}
+.notes{border-left:3px solid var(--stop);margin-bottom:14px}.notes ul{margin:0;padding-left:18px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:14px}
 .tile{padding:12px 16px;display:flex;flex-direction:column}
 .tile span,.tile small{color:var(--faint);font-size:13px}

@@ -1,15 +1,14 @@
-"""Findings of reconciliations: written by ticks, read by their bots' owners."""
+"""Findings of reconciliations: as ticks write them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, not_, or_, select, update
+from sqlalchemy import and_, func, not_, or_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.models import Finding
-from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,15 +56,3 @@ def keep_findings(session: Session, claim: Claim, found: Sequence[Difference]) -
         .values(resolved_at=func.now()),
         execution_options={"synchronize_session": False},
     )
-
-
-def list_findings(
-    session: Session, user_id: int, bot_config_id: int, *, open_only: bool, limit: int, cursor: str | None
-) -> Page:
-    """Return a page of the findings of the user's bot, newest first."""
-    query = select(
-        Finding.id, Finding.kind, Finding.text, Finding.first_seen_at, Finding.last_seen_at, Finding.resolved_at
-    ).where(Finding.bot_config_id == bot_config_id, Finding.user_id == user_id)
-    if open_only:
-        query = query.where(Finding.resolved_at.is_(None))
-    return newest_first(session, query, Finding.first_seen_at, Finding.id, limit=limit, cursor=cursor)

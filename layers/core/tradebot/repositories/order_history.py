@@ -8,9 +8,8 @@ from sqlalchemy import func, select
 
 from tradebot.domain.order import Leg, OrderStatus
 from tradebot.models import Fill, Finding, FindingKind, Order
-from tradebot.repositories.cursors import decode_position, encode_position
 from tradebot.repositories.filters import where_equal
-from tradebot.repositories.pages import Page, newest_first
+from tradebot.repositories.pages import last_recorded_first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tradebot.repositories.filters import Filters
-    from tradebot.repositories.pages import Record
+    from tradebot.repositories.pages import Page, Record
 
 _HIDDEN = frozenset({"user_id", "lease_token"})
 _SHOWN = tuple(column for column in Order.__table__.columns if column.name not in _HIDDEN)
@@ -37,13 +36,7 @@ def list_orders(
     """Return a page of the bot's orders, the last recorded first. `filters`: status, leg."""
     query = select(*_SHOWN).where(Order.user_id == user_id, Order.bot_config_id == bot_config_id)
     query = where_equal(query, Order, filters)
-    if cursor is not None:
-        query = query.where(Order.id < decode_position(cursor).id)
-    rows = session.execute(query.order_by(Order.id.desc()).limit(limit + 1)).all()
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], encode_position(last.created_at, last.id))
+    return last_recorded_first(session, query, Order.created_at, Order.id, limit=limit, cursor=cursor)
 
 
 def list_unfilled_entries(session: Session, user_id: int, bot_config_id: int, *, limit: int) -> Sequence[Record]:
@@ -90,7 +83,7 @@ def list_findings(
     ).where(Finding.user_id == user_id, Finding.bot_config_id == bot_config_id)
     if is_open:
         query = query.where(Finding.resolved_at.is_(None))
-    return newest_first(session, query, Finding.first_seen_at, Finding.id, limit=limit, cursor=cursor)
+    return last_recorded_first(session, query, Finding.first_seen_at, Finding.id, limit=limit, cursor=cursor)
 
 
 def sum_fills(session: Session, user_id: int, order_ids: Collection[int]) -> Sequence[Record]:

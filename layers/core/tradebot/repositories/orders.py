@@ -132,17 +132,16 @@ def find_known_client_ids(session: Session, user_id: int, client_ids: AbstractSe
     )
 
 
-def find_venue_order_ids(session: Session, claim: Claim, decision_key: str) -> set[str | None]:
-    """Return the exchange's ids of a decision's orders."""
-    return set(
-        session.scalars(
-            select(Order.venue_order_id).where(
-                Order.bot_config_id == claim.bot_config_id,
-                Order.user_id == claim.user_id,
-                Order.decision_key == decision_key,
-            )
+def find_decisions_of(session: Session, claim: Claim, venue_order_ids: AbstractSet[str]) -> dict[str | None, str]:
+    """Return those of the exchange's order ids that the bot has on record, each with its decision's key."""
+    rows = session.execute(
+        select(Order.venue_order_id, Order.decision_key).where(
+            Order.bot_config_id == claim.bot_config_id,
+            Order.user_id == claim.user_id,
+            Order.venue_order_id.in_(venue_order_ids),
         )
     )
+    return {row.venue_order_id: row.decision_key for row in rows}
 
 
 def insert_adopted(session: Session, claim: Claim, order: LiveOrder, market_type: MarketType) -> LiveOrder:

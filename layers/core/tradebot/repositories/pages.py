@@ -50,3 +50,22 @@ def newest_first(
         return Page(rows, None)
     last = rows[limit - 1]
     return Page(rows[:limit], encode_position(getattr(last, at.key), getattr(last, row_id.key)))
+
+
+def last_recorded_first(
+    session: Session,
+    query: Query,
+    at: InstrumentedAttribute[Any],
+    row_id: InstrumentedAttribute[int],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    """Run `query` (which selects `at` and `row_id`) by descending id: the order in which rows were recorded."""
+    if cursor is not None:
+        query = query.where(row_id < decode_position(cursor).id)
+    rows = session.execute(query.order_by(row_id.desc()).limit(limit + 1)).all()
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    return Page(rows[:limit], encode_position(getattr(last, at.key), getattr(last, row_id.key)))

@@ -12,7 +12,7 @@ from tradebot.models import BotState, Transfer, TransferStatus
 from tradebot.models.transfer import IN_DOUBT
 from tradebot.repositories.kill_switches import no_switch_is_on
 from tradebot.repositories.orders import LEASE_LEFT_SECONDS
-from tradebot.repositories.pages import Page, newest_first
+from tradebot.repositories.pages import Page, last_recorded_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,4 +136,4 @@ def settle_transfer(
 def list_transfers(session: Session, user_id: int, bot_config_id: int, *, limit: int, cursor: str | None) -> Page:
     """Return a page of the bot's transfers, newest first."""
     query = select(*_SHOWN).where(Transfer.user_id == user_id, Transfer.bot_config_id == bot_config_id)
-    return newest_first(session, query, Transfer.created_at, Transfer.id, limit=limit, cursor=cursor)
+    return last_recorded_first(session, query, Transfer.created_at, Transfer.id, limit=limit, cursor=cursor)

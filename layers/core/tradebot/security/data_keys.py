@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tradebot.cloud_calls import calling
 from tradebot.errors import TradeBotError
+from tradebot.observability import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +93,7 @@ class KmsDataKeyOpener:
         """Return the key in clear. Raises CredentialsUnreadableError where it was not made under `context`."""
         client = self.make_client()
         refusals = (client.exceptions.InvalidCiphertextException, client.exceptions.IncorrectKeyException)
+        count("CredentialsOpened")
         try:
             # The key is named so that a blob wrapped by somebody else's key is refused, not opened.
             return client.decrypt(KeyId=self.key_id, CiphertextBlob=wrapped, EncryptionContext=dict(context))[

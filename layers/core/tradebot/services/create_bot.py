@@ -9,6 +9,7 @@ from tradebot.domain.audit import Action
 from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.repositories import api_keys, audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
+from tradebot.services.listed_symbol import require_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,7 @@ def store_bot(
     if bot_configs.count_bot_configs(session, token.user_id) >= MAX_BOTS:
         raise ConflictError(f"An account holds at most {MAX_BOTS} bots; delete one first.")
     require_own_api_key(session, token.user_id, config["api_key_id"])
+    require_listed(session, token.user_id, config)
     stored = bot_configs.insert_bot_config(session, token.user_id, config)
     bot_states.insert_bot_state(session, token.user_id, stored.id)
     audit_events.record_event(

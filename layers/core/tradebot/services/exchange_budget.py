@@ -48,7 +48,7 @@ EXIT_WEIGHT = 3
 TICK_WEIGHT = 5
 #: After the row was read, for so long its word counts. Then it is read again before the next request leaves: so long
 #: others may go on after a 429, with what they had reserved.
-BAN_KNOWN_SECONDS = 0.2
+BAN_KNOWN_SECONDS = 0.1
 _METRICS = {
     Urgency.ENTRY: "EntriesShed",
     Urgency.COMPARISON: "ComparisonsShed",

@@ -10,6 +10,7 @@ from tradebot.domain.kill_switch import KillSwitchScope
 from tradebot.errors import ConflictError, InvalidInputError
 from tradebot.repositories import api_keys, audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
+from tradebot.services.listed_symbol import require_listed
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -69,6 +70,7 @@ class StartBot:
 def _require_startable(session: Session, user_id: int, bot: Record) -> int | None:
     """Return the id of the bot's key where it has not been checked yet."""
     require_consistent(bot._asdict())
+    require_listed(session, user_id, bot._asdict(), trading=True)
     switch = bot_states.get_bot_state(session, user_id, bot.id).kill_switch
     if switch is not None:
         raise ConflictError(f"A kill switch is on for {_KILLED[switch['scope']]}; it has to be taken back first.")

@@ -10,6 +10,7 @@ from tradebot.errors import ConflictError
 from tradebot.repositories import audit_events, bot_configs, bot_states
 from tradebot.services.bot_rules import require_consistent
 from tradebot.services.create_bot import require_own_api_key
+from tradebot.services.listed_symbol import require_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,9 @@ _ALWAYS = frozenset({"name"})
 _FIXED_BY_POSITION = ("symbol", "position_type", "leverage", "api_key_id", "strategy", "timeframe", "initial_capital")
 #: What a bot's balance and dust belong to: a change begins new books.
 _WHOSE_BOOKS = frozenset({"symbol", "position_type", "api_key_id", "initial_capital"})
+
+#: What decides which list of symbols counts.
+_WHOSE_SYMBOL = frozenset({"symbol", "position_type", "api_key_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class UpdateBot:
                 if effective.keys() & _WHOSE_BOOKS:
                     bot_states.forget_books(session, token.user_id, bot_config_id)
             require_own_api_key(session, token.user_id, effective.get("api_key_id"))
+            if effective.keys() & _WHOSE_SYMBOL:
+                require_listed(session, token.user_id, {**current._asdict(), **effective})
             changed = bot_configs.update_bot_config(session, token.user_id, bot_config_id, effective)
             audit_events.record_event(
                 session,

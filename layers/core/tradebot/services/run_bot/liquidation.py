@@ -8,7 +8,7 @@ from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import client_order_id
 from tradebot.errors import ExchangeUnavailableError
 from tradebot.models import TradeReason
-from tradebot.repositories.orders import LiveOrder, find_venue_order_ids
+from tradebot.repositories.orders import LiveOrder, find_decisions_of
 from tradebot.services.run_bot.book import book_in_order
 from tradebot.services.run_bot.settle import settlement_of
 
@@ -33,9 +33,10 @@ def adopt_liquidation(tick: Tick) -> None:
         return  # the comparison says so
     key = f"{position.entry_key}:liquidation"
     with tick.open_session(tick.claim.user_id) as session:
-        known = find_venue_order_ids(session, tick.claim, key)
+        # An earlier position may have been liquidated at the very moment at which this one was opened.
+        known = find_decisions_of(session, tick.claim, {str(one.order_id) for one in forced})
     new = [one for one in forced if one.updated_at >= position.opened_at and str(one.order_id) not in known]
-    for number, venue in enumerate(new, start=len(known) + 1):
+    for number, venue in enumerate(new, start=[*known.values()].count(key) + 1):
         order = LiveOrder(
             id=NO_ROW,
             decision_key=key,

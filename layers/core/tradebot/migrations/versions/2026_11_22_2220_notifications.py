@@ -4,8 +4,8 @@ from alembic import op
 
 from tradebot.migrations.first.security import CURRENT_USER_ID
 
-revision = "2026_11_22_2210"
-down_revision = "2026_11_22_2205"
+revision = "2026_11_22_2220"
+down_revision = "2026_11_22_2215"
 branch_labels = None
 depends_on = None
 
