@@ -75,7 +75,7 @@ class Surface:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def surface(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: TestServer, template_database: str
 ) -> Iterator[Surface]:

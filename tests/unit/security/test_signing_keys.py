@@ -10,8 +10,8 @@ import pytest
 from moto import mock_aws
 
 from tradebot.errors import ConfigurationError
-from tradebot.security.signing_keys import SecretsManagerSigningKeys
-from tradebot.security.tokens import SigningKey, TokenAuthority
+from tradebot.security.signing_keys import SecretsManagerSigningKeys, SigningKey
+from tradebot.security.tokens import TokenAuthority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

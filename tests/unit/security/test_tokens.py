@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from tradebot.errors import AuthenticationError
-from tradebot.security.tokens import AUDIENCE, ISSUER, LIFETIME_SECONDS, SigningKey, TokenAuthority
+from tradebot.security.signing_keys import SigningKey
+from tradebot.security.tokens import AUDIENCE, ISSUER, LIFETIME_SECONDS, TokenAuthority
 
 CURRENT = SigningKey.from_text("c" * 64)
 PREVIOUS = SigningKey.from_text("p" * 64)

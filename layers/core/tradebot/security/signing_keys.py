@@ -6,14 +6,15 @@ good for their ten minutes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradebot.cloud_calls import calling
 from tradebot.errors import ConfigurationError
-from tradebot.security.tokens import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,23 @@ if TYPE_CHECKING:
 SECRET_MEMBER = "signing_key"  # noqa: S105  a name, not a secret
 _MIN_BYTES = 32  # RFC 7518, 3.2: HS256 needs a key at least as long as its hash
 _REFRESH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """A secret that signs and the id under which tokens name it."""
+
+    key_id: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"SigningKey(key_id={self.key_id!r})"
+
+    @classmethod
+    def from_text(cls, text: str) -> SigningKey:
+        """Name the key by a digest of itself, so that nothing beside it has to be stored or kept in step."""
+        secret = text.encode()
+        return cls(hashlib.sha256(b"tradebot token key id\0" + secret).hexdigest()[:16], secret)
 
 
 class SecretsManagerSigningKeys:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from tradebot.errors import AuthenticationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tradebot.security.signing_keys import SigningKey
+
 ISSUER = "tradebot"
 AUDIENCE = "tradebot-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105  RFC 9068's media type, not a secret
@@ -24,23 +25,6 @@ _MAX_LENGTH = 2_048
 _MAX_ID = 2_147_483_647
 _CLAIMS = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "ver"]
 _REFUSAL = "The access token is missing, malformed, expired or revoked; log in again."
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SigningKey:
-    """A secret that signs and the id under which tokens name it."""
-
-    key_id: str
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"SigningKey(key_id={self.key_id!r})"
-
-    @classmethod
-    def from_text(cls, text: str) -> SigningKey:
-        """Name the key by a digest of itself, so that nothing beside it has to be stored or kept in step."""
-        secret = text.encode()
-        return cls(hashlib.sha256(b"tradebot token key id\0" + secret).hexdigest()[:16], secret)
 
 
 class SigningKeys(Protocol):
