@@ -13,7 +13,7 @@ import pytest
 from infra.local.api_client import ApiClient
 from infra.local.cloud.local_cloud import LocalCloud
 from infra.local.exchange_process import ExchangeProcess
-from infra.local.machine import BINANCE_URL_PARAMETERS
+from infra.local.machine import BINANCE_URL_PARAMETERS, foundation_parameters
 from infra.local.state import Market
 from tests.fixtures.candles import write_minutes
 
@@ -122,7 +122,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestData
         with (
             LocalCloud(
                 folder / "cloud",
-                foundation_parameters={"Database": "external", "DatabaseUrl": module_database.url},
+                foundation_parameters=foundation_parameters(module_database.url),
                 parameters={"Database": "external", **dict.fromkeys(BINANCE_URL_PARAMETERS, url)},
             ) as cloud,
             ApiClient(cloud.api_url, "trader@example.com", "seven-candles-before-noon") as api,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class MessageKind(StrEnum):
@@ -34,9 +39,15 @@ class Channel(StrEnum):
 #: What users switch on and off, by channel; the rest is about the account itself.
 NOTIFICATIONS = (
     MessageKind.STOP_FIRED,
+    MessageKind.TAKE_PROFIT_FILLED,
     MessageKind.PAUSED_BY_LIMIT,
     MessageKind.KEY_REFUSED,
     MessageKind.ORDER_STUCK,
     MessageKind.BACKTEST_READY,
     MessageKind.KILL_SWITCH_SET,
 )
+
+
+def key_refusal(api_key_id: int, known_since: datetime) -> str:
+    """Name the refusal of a key that was last known at `known_since`: whoever meets it first tells it, nobody again."""
+    return f"key:{api_key_id}:{known_since.astimezone(UTC).isoformat()}"

@@ -11,11 +11,25 @@ if TYPE_CHECKING:
 
 
 def _stop_fired(p: Mapping[str, Any]) -> tuple[str, str]:
+    if p.get("reason") == "liquidation":
+        text = (
+            f"The exchange liquidated the position of {_bot(p)} in {p.get('symbol')}: {p.get('quantity')} at"
+            f" {p.get('price')}{_where(p)}. Its margin was used up."
+        )
+        return f"{_bot(p)} was liquidated", text
     text = (
         f"{_bot(p)} left its position in {p.get('symbol')} by its stop: {p.get('quantity')} at {p.get('price')}"
-        f" ({str(p.get('reason', 'stop_loss')).replace('_', ' ')})."
+        f" ({str(p.get('reason', 'stop_loss')).replace('_', ' ')}){_where(p)}."
     )
     return f"{_bot(p)}: its stop fired", text
+
+
+def _take_profit_filled(p: Mapping[str, Any]) -> tuple[str, str]:
+    text = (
+        f"{_bot(p)} left its position in {p.get('symbol')} at its take profit: {p.get('quantity')} at"
+        f" {p.get('price')}{_where(p)}."
+    )
+    return f"{_bot(p)}: its take profit filled", text
 
 
 def _paused_by_limit(p: Mapping[str, Any]) -> tuple[str, str]:
@@ -82,8 +96,13 @@ def _bot(p: Mapping[str, Any]) -> str:
     return f"Bot {p.get('bot_config_id')} ({p.get('bot')})"
 
 
+def _where(p: Mapping[str, Any]) -> str:
+    return ", on paper" if p.get("is_on_paper") else ""
+
+
 _TEXTS: dict[MessageKind, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     MessageKind.STOP_FIRED: _stop_fired,
+    MessageKind.TAKE_PROFIT_FILLED: _take_profit_filled,
     MessageKind.PAUSED_BY_LIMIT: _paused_by_limit,
     MessageKind.KEY_REFUSED: _key_refused,
     MessageKind.ORDER_STUCK: _order_stuck,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.domain.order import Execution, Leg
+from tradebot.domain.order import Execution, ExitReason, Leg
 from tradebot.domain.order_id import decided_at
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
@@ -21,6 +21,7 @@ from tradebot.services.run_bot.context import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tradebot.engine.memory import BotMemory
     from tradebot.repositories.orders import LiveOrder
@@ -60,7 +61,7 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         tick.unrecorded.append(_outcome(settlement))
         return memory
     tick.has_executed = True
-    order, prices = settlement.order, settlement.commission_prices
+    order, prices, position = settlement.order, settlement.commission_prices, memory.position
     execution = Execution.from_fills(settlement.fills)
     realized: Decimal | None = None
     if order.leg is Leg.ENTRY:
@@ -73,8 +74,19 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         _alarm(tick, order, execution)
     else:
         memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=prices)
-    if order.leg.is_protection:
-        tick.outbox.append(_level_reached(tick, order, execution))
+    if kind := told_of(order.reason):
+        tick.outbox.append(
+            level_reached(
+                tick,
+                kind,
+                # Once a position, however many orders and fills it takes to leave it.
+                f"{kind}:{tick.claim.bot_config_id}:{position.entry_key if position else order.client_order_id}",
+                reason=order.reason.value,
+                quantity=execution.quantity,
+                price=execution.average_price,
+                at=execution.executed_at,
+            )
+        )
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
     commission = _commission(tick, execution, prices)
     tick.unrecorded.append(_outcome(settlement, execution, realized, unrealized, commission))
@@ -122,18 +134,37 @@ def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
     tick.messages.append(text)
 
 
-def _level_reached(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
+def told_of(reason: str) -> MessageKind | None:
+    """Return as what a user is told of an exit that was not the strategy's; None for one that was."""
+    if reason == ExitReason.TAKE_PROFIT:
+        return MessageKind.TAKE_PROFIT_FILLED
+    is_told = reason in {ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP, ExitReason.LIQUIDATION}
+    return MessageKind.STOP_FIRED if is_told else None
+
+
+def level_reached(
+    tick: Tick,
+    kind: MessageKind,
+    event_key: str,
+    *,
+    reason: str,
+    quantity: Decimal,
+    price: Decimal,
+    at: datetime,
+    **more: Any,
+) -> Message:
+    """Return what the user is told of a position that a stop, a take profit or the exchange has ended."""
     payload = {
         "bot_config_id": tick.claim.bot_config_id,
         "bot": tick.claim.config.name,
-        "symbol": order.symbol,
-        "reason": order.reason.value,
-        "quantity": canonical(execution.quantity),
-        "price": canonical(execution.average_price),
-        "at": execution.executed_at.isoformat(),
+        "symbol": tick.parameters.symbol,
+        "reason": reason,
+        "quantity": canonical(quantity),
+        "price": canonical(price),
+        "at": at.isoformat(),
+        **more,
     }
-    kind = MessageKind.STOP_FIRED if order.leg is Leg.STOP else MessageKind.TAKE_PROFIT_FILLED
-    return Message(kind, f"{order.leg.value}:{order.id}", payload)
+    return Message(kind, event_key, payload)
 
 
 def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:

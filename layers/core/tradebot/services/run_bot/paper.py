@@ -25,6 +25,7 @@ from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
+from tradebot.services.run_bot.book import level_reached, told_of
 from tradebot.services.run_bot.gates import is_closing, wants_to_trade
 from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candles
 
@@ -149,6 +150,20 @@ def _note(tick: Tick, book: PaperBook, trades: Sequence[BacktestTrade], output: 
     first = book.trade_count - len(trades) + 1
     tick.paper_trades += list(enumerate(trades, start=first))
     tick.actions += [f"{trade.leg.value}:FILLED" for trade in trades]
+    tick.outbox += [
+        level_reached(
+            tick,
+            kind,
+            f"paper:{tick.claim.bot_config_id}:{number}",
+            reason=trade.reason,
+            quantity=trade.quantity,
+            price=trade.price,
+            at=from_ms(trade.at_ms),
+            is_on_paper=True,
+        )
+        for number, trade in enumerate(trades, start=first)
+        if (kind := told_of(trade.reason))
+    ]
     if output is not None and output.skipped_reason:
         at, reason = from_ms(output.skipped_at_ms[-1]), SKIPS[output.skipped_reason[-1]]
         tick.messages.append(f"No entry on the signal of {at:%Y-%m-%d %H:%M} UTC: {reason.value.replace('_', ' ')}.")
