@@ -22,9 +22,9 @@ def test_what_a_futures_tick_costs(make_world: Callable[..., World], monkeypatch
     assert costs[1] == costs[4] == (2, 0, 0), "flat, no new candle"
     assert costs[6] == costs[9] == (4, 4, 8), "a position and its stop: position, stops, orders, price"
     # Five statements more for who is the first to see a candle, who reads it for everybody.
-    assert costs[10] == costs[15] == (12, 5, 13), "a position and its stop, a new candle"
+    assert costs[10] == costs[15] == (9, 5, 10), "a position and its stop, a new candle"
     # Candles, balance, brackets, order, trades, stop, take profit; and once a start position, margin type, leverage.
-    assert costs[5] == (23, 10, 23), "the first entry, with its stop and take profit"
+    assert costs[5] == (23, 10, 20), "the first entry, with its stop and take profit"
 
 
 def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:
