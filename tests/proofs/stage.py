@@ -113,13 +113,15 @@ class Stage:
         engine = make_engine(self.database.settings("app_worker"))
         session = partial(session_scope, engine)
         self._open.append(engine.dispose)
+        # Of its own for each: a hundred bots of one address would shed each other's entries.
+        egress = f"worker {len(self._open)}"
 
         def client(*arguments: Any, **named: Any) -> Any:
             made: Any = make_client(*arguments, **named)
             self._open.append(made._transport._client.session.close)
             return made
 
-        lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url)
+        lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url, egress)
         run_bot = RunBot(session, lines, "tick", StatementCounter(engine), step=step)
 
         def tick(bot: int, minute: int) -> TickReport:
