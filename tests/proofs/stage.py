@@ -15,6 +15,7 @@ from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.records import Account, Balance
 from infra.local.exchange.server import Server
 from infra.local.exchange.times import RealClock, to_ms
+from infra.local.exchange.traffic import Traffic
 from tests.proofs.simulation.checks import Venue, differences, read_books
 from tests.proofs.simulation.market import OWN_COINS, QUOTE, at, make_exchange
 from tests.proofs.simulation.world import BOT, LEFT, Keys
@@ -135,6 +136,8 @@ class Stage:
     def move_market(self, minute: int) -> None:
         with self.exchange.lock:
             self.exchange.advance(to_ms(at(minute)))
+            # Its minutes pass in seconds here, and what the exchange says was used of a minute is believed.
+            self.exchange.traffic = Traffic(self.exchange.clock, factor=100)
 
     def let_time_pass(self, seconds: int = 70) -> None:
         """Let leases and quiet times pass without waiting for them."""

@@ -34,7 +34,7 @@ LEAST = {
     "stops at an open": 15,
     "entries stopped in their candle": 100,
     "funding settlements": 150,
-    "holes in the candles": 20,
+    "holes in the candles": 9,
     "ticks missed": 100,
     "midnights": 30,
     "memories compared": 2_000,

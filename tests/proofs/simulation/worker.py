@@ -31,8 +31,9 @@ FUNCTION_MS = 50_000
 
 
 def let_ticks_meet() -> None:
-    """Take back what the threads of one process share and processes do not: before Python 3.12 a cached property keeps
-    every other thread out while it is computed, and a frozen tick would keep the others out of it.
+    """Take back what the threads of one process share and processes do not.
+
+    Before Python 3.12 a cached property keeps every other thread out while it is computed: a frozen tick would.
     """
     for one in vars(Tick).values():
         if hasattr(one, "lock"):
