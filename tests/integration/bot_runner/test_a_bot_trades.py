@@ -196,7 +196,8 @@ def test_what_a_tick_costs(make_world: Callable[..., World], monkeypatch: pytest
 def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:
     before = world.exchange.stats()["total_weight"]
     report = world.tick(bot, minute)
-    return report.statements, report.requests, world.exchange.stats()["total_weight"] - before
+    assert report.weight == world.exchange.stats()["total_weight"] - before, "the exchange counts the same"
+    return report.statements, report.requests, report.weight
 
 
 def test_the_user_is_told_of_an_entry_that_was_too_small(make_world: Callable[..., World]) -> None:

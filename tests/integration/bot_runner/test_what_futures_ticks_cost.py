@@ -30,4 +30,7 @@ def test_what_a_futures_tick_costs(make_world: Callable[..., World], monkeypatch
 def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:
     before = world.exchange.stats()["total_weight"]
     report = world.tick(bot, minute)
-    return report.statements, report.requests, world.exchange.stats()["total_weight"] - before
+    spent = world.exchange.stats()["total_weight"] - before
+    orders = sum(act.endswith((":FILLED", ":NEW")) for act in report.actions)
+    assert report.weight == spent + orders, "orders cost the address nothing and are reserved as 1 each"
+    return report.statements, report.requests, spent

@@ -67,6 +67,10 @@ class Exchanges(Protocol):
         """Return how many HTTP requests this process has sent to exchanges."""
         ...
 
+    def weight(self) -> int:
+        """Return what those requests have cost of the exchanges' limits."""
+        ...
+
     def waited_ms(self) -> float:
         """Return how long this process has waited for exchanges."""
         ...
