@@ -8,7 +8,7 @@ from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BeforeValidator
 
-from tradebot.bootstrap import ApiUseCases, api_use_cases
+from tradebot.bootstrap.api import ApiUseCases, api_use_cases
 from tradebot.domain.span import Span as SpanOfTime
 from tradebot.errors import AuthenticationError, InvalidInputError
 from tradebot.security.tokens import AccessToken
