@@ -113,7 +113,14 @@ class TestFilters:
         assert count(since="2023-03-13T12:00:00+01:00") == 3
         page = alice.get("/v1/trades", side="BUY", limit=2).json
         assert len(alice.get("/v1/trades", side="BUY", limit=2, cursor=page["next_cursor"]).json["items"]) == 1
-        for wrong in ({"side": "LEFT"}, {"since": "yesterday"}, {"since": "2023-03-13T10:00:00"}, {"symbol": "btc"}):
+        for wrong in (
+            {"side": "LEFT"},
+            {"since": "yesterday"},
+            {"since": "2023-03-13T10:00:00"},
+            {"until": "0"},
+            {"since": "1678701600"},
+            {"symbol": "btc"},
+        ):
             assert alice.get("/v1/trades", **wrong).problem["status"] == 422
 
     def test_bots_and_their_states(self, alice: Client) -> None:

@@ -217,12 +217,16 @@ def test_another_market_account_or_capital_begins_new_books(
     assert memory == ({"v": 1} if is_kept else None)
 
 
-def test_a_stopped_bot_is_never_due_and_its_position_stays(alice: Client, valid_key: int, backstage: Backstage) -> None:
+def test_a_stopped_bots_position_stays_and_is_watched(alice: Client, valid_key: int, backstage: Backstage) -> None:
     bot_id = new_bot(alice, api_key_id=valid_key)
     start(alice, bot_id)
     backstage.open_position(bot_id)
     state = stop(alice, bot_id).json
-    assert (state["status"], state["is_active"], state["next_run_at"]) == ("stopped", False, None)
+    assert (state["status"], state["is_active"], state["next_run_at"]) == (
+        "stopped",
+        False,
+        "1970-01-01T00:00:00Z",
+    )
     assert (state["in_position"], state["current_position_size_coins"]) == (True, "0.5")
     assert "position stays" in state["notice"]
 
