@@ -344,14 +344,14 @@ class TestKnownAndUnknownAddresses:
         commits: list[object] = []
         monkeypatch.setattr(PasswordHasher, "hash", noting(hashed, PasswordHasher.hash))
         note = commits.append
-        event.listen(bootstrap.database_engine(), "commit", note)
+        event.listen(database_engine(), "commit", note)
         seen = []
         for email in (alice.user["email"], "somebody.new@example.com"):
             for noted in (hashed, commits, statements):
                 noted.clear()
             anybody.post("/v1/auth/register", {"email": email, "password": "nine-candles-after-dusk"})
             seen.append((len(hashed), len(commits), len(statements)))
-        event.remove(bootstrap.database_engine(), "commit", note)
+        event.remove(database_engine(), "commit", note)
         (hashes, known_commits, known), (same_hashes, unknown_commits, unknown) = seen
         assert (hashes, same_hashes) == (1, 1)
         assert known_commits == unknown_commits
