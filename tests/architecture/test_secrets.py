@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -55,7 +55,8 @@ def files() -> list[str]:
 
 def found_in(names: Sequence[str]) -> list[tuple[str, int, str, str]]:
     """Return file, line, kind and value of what looks like a secret."""
-    every = {detector.__name__ for detector in get_mapping_from_secret_type_to_class().values()}
+    detectors_by_type: dict[str, type[Any]] = get_mapping_from_secret_type_to_class()
+    every = {detector.__name__ for detector in detectors_by_type.values()}
     found = []
     for name in names:
         detectors = every - {NAMES} if name.startswith("tests/") else every
