@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.integration.api.conftest import FACTS, backtest_body, bot_body
+from tests.integration.api.bodies import backtest_body, bot_body
+from tests.integration.api.cloud import FACTS
 from tradebot.bootstrap.api import api_use_cases
 from tradebot.services.read_backtests import MOST_ANSWERED_BYTES
 from tradebot.services.start_backtest import MOST_UNDER_WAY
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 
