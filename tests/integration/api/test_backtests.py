@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         {"interval": "1M", "parameters": parameters(ema_slow=1000)},
         [("end_date", "span")],
     ),
-    "no date": ({"start_date": "soon"}, [("start_date", "datetime_from_date_parsing")]),
+    "no date": ({"start_date": "soon"}, [("start_date", "datetime_type")]),
     "a number for a date": ({"start_date": 1672531200}, [("start_date", "datetime_type")]),
     "beyond every calendar": ({"end_date": "9999-12-31T23:59:59-14:00"}, [("end_date", "datetime_range")]),
     "no interval of Binance": ({"interval": "7m"}, [("interval", "literal_error")]),
