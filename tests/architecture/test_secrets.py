@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: By pattern of the path and the value found: why it is no secret. A value found anywhere else is one.
 KNOWN = {
+    ("tests/architecture/test_secrets.py", "*"): "this list",
     ("README.md", "watch-the-bots-trade"): "logs in where `make up` runs",
     ("infra/local/demo.py", "watch-the-bots-trade"): "the same",
     ("*", "seven-candles-before-noon"): "the documented examples' password, and so the tests'",

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import PASSWORD, backtest_body, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, backtest_body, bot_body, key_body
 from tradebot_api.app import create_app
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
