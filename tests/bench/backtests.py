@@ -207,8 +207,9 @@ def _page(machine: str, runs: Sequence[Run], fetched: str = "") -> str:
 Written by `make bench-backtests`: {machine}. Absolute times hold for that machine and moment only.
 
 From `POST /v1/backtests` to its report, one-minute candles, EMA 9/21 with RSI 14, stop 2 %, target 4 %, trailing stop
-1.5 %, entries of 1,000 quote: the API, the workflow and its functions as processes, Postgres, and the simulated exchange at Binance's limits
-({LIMITS["spot"]:,} of weight a minute on spot, {LIMITS["futures"]:,} on futures, of which backtests take six tenths).
+1.5 %, entries of 1,000 quote: the API, the workflow and its functions as processes, Postgres, and the simulated
+exchange at Binance's limits ({LIMITS["spot"]:,} of weight a minute on spot, {LIMITS["futures"]:,} on futures, of which
+backtests take six tenths).
 Requests that it refused (429, 418): {refused or "none"}. Where candles and functions are warm: the median of {REPEATS}.
 
 Columns of steps are seconds in their functions, all invocations together (four fetches run side by side, and what waits

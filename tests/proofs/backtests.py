@@ -250,7 +250,7 @@ class Case:
             given = {"backtest": ids, "simulation": simulation}
             simulation = self._until_done(partial(step, given, self._remaining))
             self.simulations += 1
-        collect = CollectBacktest(session, candles, reports, break_down)
+        collect = CollectBacktest(session, candles, reports, break_down, lambda: None)
         self._until_done(partial(collect, {"backtest": ids, "simulation": simulation}))
         return self._outcome(session, backtest_id, simulation["reached_ms"]), in_one_piece(asked, self.exchange.candles)
 
