@@ -40,6 +40,8 @@ class Venue:
     #: Keeps the address's request limit and ban, which it shares with other processes.
     gate: Gate = field(default_factory=LoneGate)
     request_count: int = 0
+    #: What those requests cost, by the table of weights.
+    weight: int = 0
     #: Seconds spent on requests: sending, waiting, receiving.
     waited_seconds: float = 0.0
     clock_offset_ms: int | None = None
@@ -112,10 +114,12 @@ class CcxtTransport:
         venue.clock_measured_at = time.monotonic()
 
     def _call(self, method: str, params: dict[str, Any], purpose: Purpose) -> Any:
-        self.venue.gate.admit(weight_of(method, params))
+        weight = weight_of(method, params)
+        self.venue.gate.admit(weight)
         self._drop_idle_connections()
         self._answer = None
         self.venue.request_count += 1
+        self.venue.weight += weight
         body: Any = None
         failed_before_answer = ""
         began = time.perf_counter()

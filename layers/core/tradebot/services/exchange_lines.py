@@ -151,6 +151,10 @@ class ExchangeLines:
         """Return how many HTTP requests this process has sent to exchanges."""
         return sum(venue.request_count for venue in self._venues.values())
 
+    def weight(self) -> int:
+        """Return what those requests have cost of the exchanges' limits."""
+        return sum(venue.weight for venue in self._venues.values())
+
     def waited_ms(self) -> float:
         """Return how long this process has waited for exchanges."""
         return 1000 * sum(venue.waited_seconds for venue in self._venues.values())

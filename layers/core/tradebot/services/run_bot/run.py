@@ -51,12 +51,17 @@ class Counter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What a tick did. `busy`: another one holds the bot, or it is not due; that is a success."""
+    """What a tick did.
+
+    `busy`: another one holds the bot, or it is not due; that is a success.
+    `short`: time or lease ended before all was sent; the bot is due again in a minute.
+    """
 
     outcome: str
     actions: tuple[str, ...] = ()
     statements: int = 0
     requests: int = 0
+    weight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,15 @@ class RunBot:
         """
         bind(bot_config_id=bot_config_id, tick_at=None if tick_at is None else tick_at.isoformat())
         began = time.perf_counter()
-        statements, requests = self.statements.count, self.exchanges.request_count()
-        waited_ms = self.exchanges.waited_ms()
+        statements, waited_ms = self.statements.count, self.exchanges.waited_ms()
+        requests, weight = self.exchanges.request_count(), self.exchanges.weight()
         outcome, actions = self._run(bot_config_id, user_id, tick_at, remaining_ms)
         report = TickReport(
-            outcome, tuple(actions), self.statements.count - statements, self.exchanges.request_count() - requests
+            outcome,
+            tuple(actions),
+            self.statements.count - statements,
+            self.exchanges.request_count() - requests,
+            self.exchanges.weight() - weight,
         )
         milliseconds = (time.perf_counter() - began) * 1000
         measure_milliseconds("TickDuration", milliseconds)
@@ -102,6 +111,7 @@ class RunBot:
             waited_ms=round(self.exchanges.waited_ms() - waited_ms, 1),
             statements=report.statements,
             requests=report.requests,
+            weight=report.weight,
         )
         return report
 
@@ -224,4 +234,6 @@ def _leave_protected(tick: Tick) -> None:
     try:
         protect(tick)
     except LeaseLostError as error:
+        # Neither the user nor a kill switch keeps a stop from being sent: too little is left of the lease.
+        tick.ran_short = True
         tick.messages.append(error.message)
