@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import collect_backtest
+from tradebot.bootstrap.backtests import collect_backtest
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import fetch_candles
+from tradebot.bootstrap.backtests import fetch_candles
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import fail_backtest, plan_backtest, read_market_facts
+from tradebot.bootstrap.backtests import fail_backtest, plan_backtest, read_market_facts
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

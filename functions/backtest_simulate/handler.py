@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import simulate_backtest
+from tradebot.bootstrap.backtests import simulate_backtest
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import check_api_key, run_bot
+from tradebot.bootstrap.ticks import check_api_key, run_bot
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import dispatch_due_bots
+from tradebot.bootstrap.ticks import dispatch_due_bots
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import rotate_data_keys, run_maintenance, send_mail, send_webhooks, switch_platform
+from tradebot.bootstrap.maintenance import rotate_data_keys, run_maintenance, switch_platform
+from tradebot.bootstrap.messages import send_mail, send_webhooks
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradebot.bootstrap import migrator
+from tradebot.bootstrap.database import migrator
 from tradebot.observability import logger, observed
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradebot.bootstrap import post_webhooks
+from tradebot.bootstrap.messages import post_webhooks
 from tradebot.observability import observed
 
 if TYPE_CHECKING:

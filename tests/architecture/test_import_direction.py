@@ -78,6 +78,11 @@ def test_a_handler_imports_of_ours_only_bootstrap_observability_and_the_api(path
     )
 
 
+def test_who_asks_bootstrap_for_one_module_loads_no_other() -> None:
+    # What the modules import of each other, import-linter holds.
+    assert imported_modules(CORE / "bootstrap" / "__init__.py") == set()
+
+
 def test_there_are_handlers_to_look_at() -> None:
     assert HANDLERS
 

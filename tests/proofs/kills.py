@@ -108,9 +108,9 @@ def prove_scenario(database: TestDatabase, scenario: Scenario, market: str, repo
     steps = _recorded_steps(database, scenario, market)
     with stage(database, rows_of(scenario.moves)) as on:
         bots = [on.add_bot(position_type=market, **scenario.bot) for _ in steps]
-        tick = on.worker()
         for minute in range(scenario.minute):
             on.move_market(minute)
+            tick = on.worker()  # each has a minute's request weight of its own
             for bot in bots:
                 tick(bot, minute)
         on.move_market(scenario.minute)
@@ -121,10 +121,10 @@ def prove_scenario(database: TestDatabase, scenario: Scenario, market: str, repo
             report.seen[name] += 1
             if ended != signal.SIGKILL:
                 report.wrong.append(f"{name}: the tick was not killed at {step} but ended with {ended}")
-        tick = on.worker()
         for minute in (scenario.minute + 1, scenario.minute + 2):
             on.let_time_pass()
             on.move_market(minute)
+            tick = on.worker()
             for bot in bots:
                 tick(bot, minute)
         for bot, step in zip(bots, steps, strict=True):

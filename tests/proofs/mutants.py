@@ -136,11 +136,12 @@ class Catch:
 
 def hunt(world: World, name: str, *, first_seed: int = 1, limit: int = LIMIT) -> Catch:
     """Play histories with one mutant until one is wrong."""
-    with MUTANTS[name]():
-        for number in range(1, limit + 1):
+    for number in range(1, limit + 1):
+        with MUTANTS[name]():
             outcome = play(world, first_seed + number - 1)
-            if outcome.wrong:
-                return Catch(name, number, outcome)
+        # What the protocol itself gets wrong is no catch.
+        if outcome.wrong and not play(world, outcome.seed).wrong:
+            return Catch(name, number, outcome)
     return Catch(name, limit, None)
 
 

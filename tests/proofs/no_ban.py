@@ -62,7 +62,7 @@ MINUTE = timedelta(minutes=1)
 #: sold at that of the next. The first tick stands a minute before the first of them.
 FALL, CANDLE = 2_000, 5
 FIRST_TICK = FALL + CANDLE - 1
-#: Wire time that a request takes.
+#: Wire time that a request takes, and a tick besides.
 REQUEST_MS = 20
 #: While positions are held: the exchange answers 429 with so much Retry-After for no reason of ours.
 THROTTLED_MINUTE, THROTTLED_MS = 4, 45_000
@@ -173,7 +173,8 @@ class Crowd:
         self.user_id = 0
         self._fill(bots)
         self.engines = [self.look]
-        self.runners = [self._runner() for _ in range(workers)]
+        # Two processes that take turns: who comes next knows of a ban only what the row says.
+        self.runners = [(self._runner(), self._runner()) for _ in range(workers)]
 
     @staticmethod
     def _open_exchange(folder: Path, accounts: int) -> Exchange:
@@ -249,13 +250,17 @@ class Crowd:
     def _client(self, venue: Venue, environment: str, market: str, *, api_key: str = "", secret_key: str = "") -> Any:
         client = make_client(venue, environment, market, api_key=api_key, secret_key=secret_key)
         adapter = InProcessAdapter(self.exchange)
-        adapter.watch = self._pass_time
+        adapter.watch = self._watch
         client._transport._client.session.mount(URL, adapter)
         return client
 
-    def _pass_time(self, _wire: object) -> None:
+    def _pass_time(self) -> None:
         with self._clock_lock:
             self.clock.sleep(REQUEST_MS)
+
+    def _watch(self, _wire: object) -> None:
+        self._pass_time()
+        with self._clock_lock:
             now_ms = self.clock.now_ms()
             blocked = self.exchange.traffic._refusals.values()
             late = any(one.since_ms + LEARNT_MS < now_ms < one.until_ms for one in blocked)
@@ -272,14 +277,16 @@ class Crowd:
         random.Random(seed * 1_000 + minute).shuffle(waiting)
         lock = threading.Lock()
 
-        def work(runner: RunBot) -> list[tuple[str, tuple[str, ...]]]:
+        def work(processes: tuple[RunBot, RunBot]) -> list[tuple[str, tuple[str, ...]]]:
             done: list[tuple[str, tuple[str, ...]]] = []
             while True:
                 with lock:
                     if not waiting:
                         return done
                     bot = waiting.pop()
-                report = runner(bot_config_id=bot, user_id=self.user_id, tick_at=at, remaining_ms=lambda: 50_000)
+                self._pass_time()
+                run = processes[len(done) % 2]
+                report = run(bot_config_id=bot, user_id=self.user_id, tick_at=at, remaining_ms=lambda: 50_000)
                 done.append((report.outcome, report.actions))
                 metrics().clear_metrics()  # the hundredth would be written out
 

@@ -15,6 +15,7 @@ from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.records import Account, Balance
 from infra.local.exchange.server import Server
 from infra.local.exchange.times import RealClock, to_ms
+from infra.local.exchange.traffic import Traffic
 from tests.proofs.simulation.checks import Venue, differences, read_books
 from tests.proofs.simulation.market import OWN_COINS, QUOTE, at, make_exchange
 from tests.proofs.simulation.world import BOT, LEFT, Keys
@@ -113,13 +114,15 @@ class Stage:
         engine = make_engine(self.database.settings("app_worker"))
         session = partial(session_scope, engine)
         self._open.append(engine.dispose)
+        # Of its own for each: a hundred bots of one address would shed each other's entries.
+        egress = f"worker {len(self._open)}"
 
         def client(*arguments: Any, **named: Any) -> Any:
             made: Any = make_client(*arguments, **named)
             self._open.append(made._transport._client.session.close)
             return made
 
-        lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url)
+        lines = ExchangeLines(session, self.keys, client, make_key_checker, make_wallet, lambda *_: self.url, egress)
         run_bot = RunBot(session, lines, "tick", StatementCounter(engine), step=step)
 
         def tick(bot: int, minute: int) -> TickReport:
@@ -133,6 +136,8 @@ class Stage:
     def move_market(self, minute: int) -> None:
         with self.exchange.lock:
             self.exchange.advance(to_ms(at(minute)))
+            # Its minutes pass in seconds here, and what the exchange says was used of a minute is believed.
+            self.exchange.traffic = Traffic(self.exchange.clock, factor=100)
 
     def let_time_pass(self, seconds: int = 70) -> None:
         """Let leases and quiet times pass without waiting for them."""

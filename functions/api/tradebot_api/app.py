@@ -29,7 +29,7 @@ from tradebot_api.routers import (
 )
 
 if TYPE_CHECKING:
-    from tradebot.bootstrap import ApiUseCases
+    from tradebot.bootstrap.api import ApiUseCases
 
 PREFIX = "/v1"
 #: Content that Mangum hands to API Gateway as text; anything else goes as base64.

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BeforeValidator
 
-from tradebot.bootstrap import ApiUseCases, api_use_cases
+from tradebot.bootstrap.api import ApiUseCases, api_use_cases
 from tradebot.domain.span import Span as SpanOfTime
 from tradebot.errors import AuthenticationError, InvalidInputError
 from tradebot.security.tokens import AccessToken
-from tradebot_api.schemas.fields import MAX_ID
+from tradebot_api.schemas.fields import MAX_ID, written_date
 
 _bearer = HTTPBearer(
     auto_error=False, bearerFormat="JWT", scheme_name="accessToken", description="The access token of a login."
@@ -58,8 +59,12 @@ Cursor = Annotated[
     str | None,
     Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="The page before's `next_cursor`."),
 ]
-Since = Annotated[datetime | None, Query(description="From this instant on (ISO-8601 with an offset).")]
-Until = Annotated[datetime | None, Query(description="Before this instant (ISO-8601 with an offset).")]
+Since = Annotated[
+    datetime | None, BeforeValidator(written_date), Query(description="From this instant on (ISO-8601 with an offset).")
+]
+Until = Annotated[
+    datetime | None, BeforeValidator(written_date), Query(description="Before this instant (ISO-8601 with an offset).")
+]
 
 
 def between(since: Since = None, until: Until = None) -> SpanOfTime:

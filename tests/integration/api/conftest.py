@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import io
 import json
 import logging
@@ -11,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,20 +19,22 @@ from moto import mock_aws
 from sqlalchemy import text
 
 from tests.fixtures.database import TestDatabase, TestServer, copied
+from tests.fixtures.doors import forget, load_handler
 from tests.integration.api.gateway import Client
-from tradebot import bootstrap
+from tradebot.bootstrap.api import token_authority
+from tradebot.bootstrap.aws_clients import lambda_client
+from tradebot.bootstrap.database import database_engine
 from tradebot.observability import logger, metrics
 from tradebot.repositories.session import make_engine, session_scope
 from tradebot.security.passwords import PasswordHasher
 from tradebot.services.send_mail import SendMail
-from tradebot.settings import Settings, load_settings
+from tradebot.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
 
-HANDLER = Path(__file__).parents[3] / "functions" / "api" / "handler.py"
 RULE = "tradebot-test-tick"
 REPORTS = "tradebot-test-reports"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:tradebot-test-backtest"
@@ -174,43 +174,19 @@ def _function(api_database: TestDatabase, _moto: Cloud) -> Iterator[Callable[...
             "REPORT_BUCKET": REPORTS,
         }.items():
             environment.setenv(name, value)
-        _forget()
-        spec = importlib.util.spec_from_file_location("api_handler", HANDLER)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        forget()
+        module = load_handler("api")
         # What a handler returns takes the call's place, which the stubs do not know.
         record: Callable[..., Any] = _moto.record
-        bootstrap.lambda_client().meta.events.register("before-call.lambda.Invoke", record)
+        lambda_client().meta.events.register("before-call.lambda.Invoke", record)
         # Mangum takes the thread's event loop, or makes one that nobody closes.
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         yield module.handler
         asyncio.set_event_loop(None)
         loop.close()
-        bootstrap.database_engine().dispose()
-        _forget()
-
-
-def _forget() -> None:
-    load_settings.cache_clear()
-    # Another function's tests in this process have made them without this one's namespace.
-    metrics().clear_metrics()
-    metrics.cache_clear()
-    for made_once in (
-        bootstrap.kms_client,
-        bootstrap.secrets_client,
-        bootstrap.lambda_client,
-        bootstrap.events_client,
-        bootstrap.s3_client,
-        bootstrap.step_functions_client,
-        bootstrap.database_engine,
-        bootstrap.token_authority,
-        bootstrap.webhook_secrets,
-        bootstrap.api_use_cases,
-    ):
-        made_once.cache_clear()
+        database_engine().dispose()
+        forget()
 
 
 @pytest.fixture
@@ -246,7 +222,7 @@ def new_user(anybody: Client, backstage: Backstage) -> Callable[[], Client]:
             email=email,
             hash=HASH,
         )
-        client = Client(anybody.handler, bootstrap.token_authority().issue(user_id, 0))
+        client = Client(anybody.handler, token_authority().issue(user_id, 0))
         client.user = client.get("/v1/users/me").json
         return client
 

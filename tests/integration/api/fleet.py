@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import httpx
 
-from tradebot import bootstrap
+from tradebot.bootstrap.api import api_use_cases
 from tradebot.repositories.database_errors import translated_session
 from tradebot.repositories.session import make_engine
 from tradebot.security.passwords import PasswordHasher
@@ -66,9 +66,9 @@ class Fleet:
         def session(user_id: int | None) -> AbstractContextManager[Session]:
             return translated_session(self.engines[_instance.get()], user_id)
 
-        monkeypatch.setattr(bootstrap, "open_session", lambda: session)
+        monkeypatch.setattr("tradebot.bootstrap.api.open_session", lambda: session)
         # One application for all: what is an instance's own is its connection.
-        self._app = create_app(bootstrap.api_use_cases.__wrapped__())
+        self._app = create_app(api_use_cases.__wrapped__())
 
     def dispose(self) -> None:
         """Close every connection."""

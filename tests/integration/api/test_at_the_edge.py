@@ -11,7 +11,9 @@ from botocore.exceptions import EndpointConnectionError
 from sqlalchemy import event
 
 from tests.integration.api.conftest import PASSWORD, bot_body, key_body
-from tradebot import bootstrap
+from tradebot.bootstrap.api import token_authority
+from tradebot.bootstrap.aws_clients import events_client, kms_client, lambda_client, secrets_client
+from tradebot.bootstrap.database import database_engine
 from tradebot.security.passwords import PasswordHasher
 
 if TYPE_CHECKING:
@@ -111,7 +113,14 @@ class TestFilters:
         assert count(since="2023-03-13T12:00:00+01:00") == 3
         page = alice.get("/v1/trades", side="BUY", limit=2).json
         assert len(alice.get("/v1/trades", side="BUY", limit=2, cursor=page["next_cursor"]).json["items"]) == 1
-        for wrong in ({"side": "LEFT"}, {"since": "yesterday"}, {"since": "2023-03-13T10:00:00"}, {"symbol": "btc"}):
+        for wrong in (
+            {"side": "LEFT"},
+            {"since": "yesterday"},
+            {"since": "2023-03-13T10:00:00"},
+            {"until": "0"},
+            {"since": "1678701600"},
+            {"symbol": "btc"},
+        ):
             assert alice.get("/v1/trades", **wrong).problem["status"] == 422
 
     def test_bots_and_their_states(self, alice: Client) -> None:
@@ -206,7 +215,7 @@ class TestACloudThatDoesNotAnswer:
             client.meta.events.unregister(f"before-call.{operation}", fail)
 
     def test_a_key_service_that_fails_stores_nothing(self, alice: Client, failing: Callable[[Any, str], None]) -> None:
-        failing(bootstrap.kms_client(), "kms.GenerateDataKey")
+        failing(kms_client(), "kms.GenerateDataKey")
         assert_unavailable(alice.post("/v1/api-keys", key_body()))
         assert alice.get("/v1/api-keys").json["items"] == []
 
@@ -214,19 +223,19 @@ class TestACloudThatDoesNotAnswer:
         self, alice: Client, failing: Callable[[Any, str], None], cloud: Cloud
     ) -> None:
         bot_id = alice.post("/v1/bot-configs", bot_body(initial_capital="1000")).json["id"]
-        failing(bootstrap.events_client(), "eventbridge.EnableRule")
-        failing(bootstrap.events_client(), "events.EnableRule")
+        failing(events_client(), "eventbridge.EnableRule")
+        failing(events_client(), "events.EnableRule")
         assert_unavailable(alice.post(f"/v1/bot-runner/{bot_id}/start"))
         for name in ("eventbridge.EnableRule", "events.EnableRule"):
-            bootstrap.events_client().meta.events.unregister(f"before-call.{name}", fail)
+            events_client().meta.events.unregister(f"before-call.{name}", fail)
         assert alice.post(f"/v1/bot-runner/{bot_id}/start").status == 200
         assert cloud.rule_is_enabled()
 
     def test_tokens_are_not_refused_for_a_secret_that_cannot_be_read(
         self, alice: Client, failing: Callable[[Any, str], None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        failing(bootstrap.secrets_client(), "secrets-manager.GetSecretValue")
-        monkeypatch.setattr(bootstrap.token_authority().keys, "_keys", ())
+        failing(secrets_client(), "secrets-manager.GetSecretValue")
+        monkeypatch.setattr(token_authority().keys, "_keys", ())
         assert_unavailable(alice.get("/v1/users/me"))
         keyed = alice.request("POST", "/v1/bot-configs", bot_body(), headers={"idempotency-key": "k"})
         assert_unavailable(keyed)
@@ -235,7 +244,7 @@ class TestACloudThatDoesNotAnswer:
         self, anybody: Client, failing: Callable[[Any, str], None], mails: Callable[[], list[Any]]
     ) -> None:
         mails()
-        failing(bootstrap.lambda_client(), "lambda.Invoke")
+        failing(lambda_client(), "lambda.Invoke")
         body = {"email": "patient@example.com", "password": PASSWORD}
         assert anybody.post("/v1/auth/register", body).status == 202
         assert [mail.to for mail in mails()] == ["patient@example.com"]
@@ -262,9 +271,9 @@ class TestKnownAndUnknownAddresses:
         def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             sent.append(" ".join(statement.split()))
 
-        event.listen(bootstrap.database_engine(), "before_cursor_execute", note)
+        event.listen(database_engine(), "before_cursor_execute", note)
         yield sent
-        event.remove(bootstrap.database_engine(), "before_cursor_execute", note)
+        event.remove(database_engine(), "before_cursor_execute", note)
 
     @pytest.mark.parametrize(
         ("path", "body"),

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from tests.integration.api.conftest import FACTS, backtest_body, bot_body
-from tradebot import bootstrap
+from tradebot.bootstrap.api import api_use_cases
 from tradebot.services.read_backtests import MOST_ANSWERED_BYTES
 from tradebot.services.start_backtest import MOST_UNDER_WAY
 
@@ -152,7 +152,7 @@ def test_a_cancelled_backtest_leaves_no_execution_and_stays_cancelled(
 def test_a_workflow_that_does_not_start_leaves_a_row_that_says_so(
     alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = bootstrap.api_use_cases().backtests.start
+    start = api_use_cases().backtests.start
     monkeypatch.setattr(type(start.workflow), "start", lambda *_: boto3.client("sqs").purge_queue(QueueUrl="none"))
     assert alice.post("/v1/backtests", backtest_body()).problem["status"] == 503
     (row,) = alice.get("/v1/backtests").json["items"]

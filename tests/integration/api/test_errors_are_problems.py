@@ -12,7 +12,7 @@ from mangum import Mangum
 
 from tests.integration.api.conftest import PASSWORD, bot_body, key_body
 from tests.integration.api.gateway import Client
-from tradebot import bootstrap
+from tradebot.bootstrap.api import api_use_cases
 from tradebot.repositories.database_errors import translated_session
 from tradebot.repositories.session import make_engine
 from tradebot.services.check_health import CheckHealth
@@ -199,9 +199,7 @@ def test_an_unforeseen_error_tells_its_request_id_and_nothing_else(
 def test_a_database_that_does_not_answer_is_503_and_retryable(anybody: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tradebot.repositories.session.REFUSED_PATIENCE_SECONDS", 0)
     nobody_listens = make_engine(Settings({"DATABASE_URL": "postgresql://app@127.0.0.1:1/tradebot?sslmode=disable"}))
-    cases = dataclasses.replace(
-        bootstrap.api_use_cases(), check_health=CheckHealth(partial(translated_session, nobody_listens))
-    )
+    cases = dataclasses.replace(api_use_cases(), check_health=CheckHealth(partial(translated_session, nobody_listens)))
     client = Client(Mangum(create_app(cases), lifespan="off", text_mime_types=TEXT_MIME_TYPES))
     answer = client.get("/v1/health")
     assert answer.problem["status"] == 503

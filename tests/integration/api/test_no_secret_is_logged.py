@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.api.conftest import bot_body, key_body
-from tradebot import bootstrap
+from tradebot.bootstrap.aws_clients import kms_client
 from tradebot.observability import logger
 from tradebot.security.redaction import install_redaction
 
@@ -58,9 +58,9 @@ def data_keys() -> Iterator[list[str]]:
     def note(parsed: dict[str, bytes], **_: object) -> None:
         seen.append(base64.b64encode(parsed["Plaintext"]).decode())
 
-    bootstrap.kms_client().meta.events.register("after-call.kms.GenerateDataKey", note)
+    kms_client().meta.events.register("after-call.kms.GenerateDataKey", note)
     yield seen
-    bootstrap.kms_client().meta.events.unregister("after-call.kms.GenerateDataKey", note)
+    kms_client().meta.events.unregister("after-call.kms.GenerateDataKey", note)
 
 
 def test_no_route_logs_or_answers_a_secret(

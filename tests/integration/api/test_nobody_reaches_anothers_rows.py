@@ -14,7 +14,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement
 
 from tests.integration.api.conftest import backtest_body, bot_body, key_body
-from tradebot import bootstrap
+from tradebot.bootstrap.api import api_use_cases
 from tradebot.repositories.database_errors import translated_session
 from tradebot.repositories.session import make_engine
 from tradebot.settings import Settings
@@ -246,8 +246,8 @@ def past_row_level_security(
 ) -> Iterator[Client]:
     """Alice on a connection that row level security does not bind: what the queries themselves hold back."""
     engine = make_engine(Settings({"DATABASE_URL": api_database.superuser_url}))
-    monkeypatch.setattr(bootstrap, "open_session", lambda: partial(translated_session, engine))
-    app = create_app(bootstrap.api_use_cases.__wrapped__())
+    monkeypatch.setattr("tradebot.bootstrap.api.open_session", lambda: partial(translated_session, engine))
+    app = create_app(api_use_cases.__wrapped__())
     yield dataclasses.replace(alice, handler=Mangum(app, lifespan="off", text_mime_types=TEXT_MIME_TYPES))
     engine.dispose()
 
@@ -298,8 +298,8 @@ def unfiltered(
         settings = Settings({"DATABASE_URL": api_database.superuser_url}) if role == "superuser" else None
         engine = make_engine(settings or api_database.settings(role))
         engines.append(engine)
-        monkeypatch.setattr(bootstrap, "open_session", lambda: partial(translated_session, engine))
-        app = create_app(bootstrap.api_use_cases.__wrapped__())
+        monkeypatch.setattr("tradebot.bootstrap.api.open_session", lambda: partial(translated_session, engine))
+        app = create_app(api_use_cases.__wrapped__())
         client = dataclasses.replace(alice, handler=Mangum(app, lifespan="off", text_mime_types=TEXT_MIME_TYPES))
         return client, Unfiltered(engine)
 

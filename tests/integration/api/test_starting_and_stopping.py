@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.api.conftest import bot_body, key_body
-from tradebot import bootstrap
+from tradebot.bootstrap.api import api_use_cases, token_authority
+from tradebot.bootstrap.aws_clients import events_client, lambda_client
+from tradebot.bootstrap.database import database_engine
 from tradebot.errors import ConflictError
 from tradebot.repositories.database_errors import translated_session
 
@@ -68,7 +70,7 @@ def test_a_start_whose_rule_cannot_be_enabled_succeeds_when_repeated(
         raise ConnectionError("no EventBridge")
 
     with monkeypatch.context() as broken:
-        broken.setattr(bootstrap.events_client(), "enable_rule", unavailable)
+        broken.setattr(events_client(), "enable_rule", unavailable)
         assert start(alice, bot_id).problem["status"] == 500
     assert not cloud.rule_is_enabled()
     assert start(alice, bot_id).status == 200
@@ -148,12 +150,12 @@ def test_what_does_not_net_into_one_position_runs_side_by_side(
 def test_of_two_starts_at_the_same_time_one_wins(alice: Client, valid_key: int) -> None:
     """Through the use case, on connections of their own: the function itself serves one request at a time."""
     bots = [new_bot(alice, api_key_id=valid_key, name=str(number), **FUTURES) for number in range(4)]
-    start_bot = bootstrap.api_use_cases().start_bot
-    token = bootstrap.token_authority().verify(alice.token or "")
+    start_bot = api_use_cases().bots.start
+    token = token_authority().verify(alice.token or "")
     barrier = threading.Barrier(len(bots))
 
     def run(bot_id: int) -> str:
-        engine = bootstrap.database_engine.__wrapped__()
+        engine = database_engine.__wrapped__()
         cases = type(start_bot)(
             type(start_bot.sessions)(lambda user_id: translated_session(engine, user_id)),
             start_bot.schedule,
@@ -215,12 +217,16 @@ def test_another_market_account_or_capital_begins_new_books(
     assert memory == ({"v": 1} if is_kept else None)
 
 
-def test_a_stopped_bot_is_never_due_and_its_position_stays(alice: Client, valid_key: int, backstage: Backstage) -> None:
+def test_a_stopped_bots_position_stays_and_is_watched(alice: Client, valid_key: int, backstage: Backstage) -> None:
     bot_id = new_bot(alice, api_key_id=valid_key)
     start(alice, bot_id)
     backstage.open_position(bot_id)
     state = stop(alice, bot_id).json
-    assert (state["status"], state["is_active"], state["next_run_at"]) == ("stopped", False, None)
+    assert (state["status"], state["is_active"], state["next_run_at"]) == (
+        "stopped",
+        False,
+        "1970-01-01T00:00:00Z",
+    )
     assert (state["in_position"], state["current_position_size_coins"]) == (True, "0.5")
     assert "position stays" in state["notice"]
 
@@ -277,6 +283,6 @@ def test_a_failed_question_does_not_fail_the_keys_creation(
     def unavailable(**_: object) -> None:
         raise ConnectionError("no Lambda")
 
-    monkeypatch.setattr(bootstrap.lambda_client(), "invoke", unavailable)
+    monkeypatch.setattr(lambda_client(), "invoke", unavailable)
     assert alice.post("/v1/api-keys", key_body()).status == 201
     assert [line["message"] for line in log_lines() if line["level"] == "WARNING"] == ["key check not requested"]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.integration.api.conftest import PASSWORD, bot_body, key_body
-from tradebot import bootstrap
+from tradebot.bootstrap.database import database_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def statements(handler: object) -> Iterator[list[str]]:
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         sent.append(" ".join(statement.split()))
 
-    engine = bootstrap.database_engine()
+    engine = database_engine()
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)

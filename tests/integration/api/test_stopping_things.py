@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.api.conftest import bot_body
-from tradebot import bootstrap
+from tradebot.bootstrap.aws_clients import lambda_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,7 +235,7 @@ class TestAnEmergencyClose:
         def unavailable(**_: object) -> None:
             raise ConnectionError("no Lambda")
 
-        monkeypatch.setattr(bootstrap.lambda_client(), "invoke", unavailable)
+        monkeypatch.setattr(lambda_client(), "invoke", unavailable)
         assert alice.post(f"/v1/bots/{bot}/emergency-close").status == 202
         assert alice.get(f"/v1/bot-states/{bot}").json["next_run_at"] == AT_ONCE
         assert cloud.rule_is_enabled()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.proofs.parity import prove
 from tests.proofs.parity.cases import MIDNIGHT_MS, MINUTE_MS, PRICE_DECIMALS, Case
 from tests.proofs.parity.compare import hold
 from tests.proofs.parity.stage import stage_on
@@ -15,6 +16,17 @@ from tradebot.engine.candles import CandleArray
 
 if TYPE_CHECKING:
     from tests.fixtures.database import TestDatabase
+
+#: What a minute has time for.
+CASES = 12
+
+
+@pytest.mark.rule("live = backtest")
+def test_live_trades_pauses_and_money_are_the_backtests(database: TestDatabase) -> None:
+    with stage_on(database) as stage:
+        report = prove(CASES, 1, stage)
+    assert not report.verdict(), report.lines()
+
 
 #: An average of one close is the close: each turn is a cross.
 TURNS: Final[dict[str, Any]] = {

@@ -57,6 +57,31 @@ def test_a_bot_that_is_stopped_after_its_worker_died_ends_protected_or_flat(
 
 
 @BOTH_MARKETS
+def test_a_bot_that_looks_every_five_minutes_looks_again_in_one_where_its_tick_ran_out_of_time(
+    make_world: Callable[..., World], market: str
+) -> None:
+    world = make_world([30] * 5 + [10] * 7)
+    bot = world.add_bot(position_type=market, timeframe="5m", check_interval_seconds=300)
+    world.ticks(bot, [0])
+    left = [50_000]
+
+    def too_late(step: str) -> None:
+        if step == "entry.sent":
+            left.append(11_000)
+
+    undisturbed = world.run_bot
+    world.run_bot = replace(world.run_bot, step=too_late)
+    world.exchange.advance(at(5))
+    report = world.run_bot(bot_config_id=bot, user_id=world.user_id, tick_at=at(5), remaining_ms=lambda: left[-1])
+    assert report.outcome == "short"
+    assert world.state(bot).next_run_at == at(6), "the position has no stop yet"
+    world.run_bot = undisturbed
+    world.tick(bot, 6)
+    assert "stop" in [leg for leg, *_ in world.resting()]
+    assert world.state(bot).next_run_at == at(10)
+
+
+@BOTH_MARKETS
 def test_a_bot_that_is_stopped_while_its_position_has_no_stop_gets_one_at_once(
     make_world: Callable[..., World], market: str
 ) -> None:

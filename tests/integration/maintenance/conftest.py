@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from tests.fixtures.doors import forget, load_handler
 from tests.integration.api.gateway import LambdaContext
-from tradebot import bootstrap
-from tradebot.observability import metrics
-from tradebot.settings import load_settings
+from tradebot.bootstrap.aws_clients import kms_client
+from tradebot.bootstrap.database import database_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fixtures.database import TestDatabase
-
-HANDLER = Path(__file__).parents[3] / "functions" / "maintenance" / "handler.py"
 
 
 @dataclass
@@ -62,16 +58,6 @@ def cloud() -> Iterator[Cloud]:
         yield made
 
 
-def forget() -> None:
-    """Make the next handler read its environment anew."""
-    load_settings.cache_clear()
-    metrics().clear_metrics()
-    metrics.cache_clear()
-    for made in vars(bootstrap).values():
-        if hasattr(made, "cache_clear") and made.__module__ == bootstrap.__name__:
-            made.cache_clear()
-
-
 @pytest.fixture
 def maintenance(database: TestDatabase, cloud: Cloud) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
     """functions/maintenance/handler.py as Lambda loads it, with what the template gives it."""
@@ -89,14 +75,8 @@ def maintenance(database: TestDatabase, cloud: Cloud) -> Iterator[Callable[[dict
         }.items():
             environment.setenv(name, value)
         forget()
-        spec = importlib.util.spec_from_file_location("maintenance_handler", HANDLER)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        bootstrap.kms_client().meta.events.register(
-            "before-call.kms", lambda model, **_: cloud.kms_calls.append(model.name)
-        )
+        module = load_handler("maintenance")
+        kms_client().meta.events.register("before-call.kms", lambda model, **_: cloud.kms_calls.append(model.name))
         yield lambda event: module.handler(event, LambdaContext())
-        bootstrap.database_engine().dispose()
+        database_engine().dispose()
         forget()

@@ -13,7 +13,8 @@ from botocore.awsrequest import AWSResponse
 from sqlalchemy import text
 
 from tests.fixtures.rows import Owner
-from tradebot import bootstrap
+from tradebot.bootstrap.aws_clients import lambda_client, ses_client
+from tradebot.bootstrap.messages import webhook_secrets
 from tradebot.domain.message import NOTIFICATIONS, MessageKind
 from tradebot.repositories.outbox import MAX_ATTEMPTS, Message, add_events
 from tradebot.repositories.session import session_scope
@@ -76,7 +77,7 @@ class World:
         user_id = (owner or self.owner).user_id
         statement = "UPDATE notification_settings SET webhook_url = :url, webhook_salt = :salt WHERE user_id = :id"
         self.run(statement, url=f"https://hooks.example.com{path}", salt=SALT, id=user_id)
-        return bootstrap.webhook_secrets().secret_of(user_id, SALT).reveal()
+        return webhook_secrets().secret_of(user_id, SALT).reveal()
 
     def happens(self, kind: MessageKind, key: str, *, owner: Owner | None = None, **facts: Any) -> None:
         """Do what a tick does."""
@@ -98,12 +99,12 @@ def world(maintenance: Maintenance, migrated_engine: Engine, engine_as: EngineAs
         session.execute(text("DELETE FROM outbox"))
     made = World(migrated_engine, engine_as("app_worker"), maintenance, owner)
     sender: Any = made.sender
-    bootstrap.lambda_client().meta.events.register_first("before-send.lambda.Invoke", sender)
+    lambda_client().meta.events.register_first("before-send.lambda.Invoke", sender)
 
     def note(params: dict[str, Any], **_: object) -> None:
         made.mails.append(json.loads(params["body"])["Content"]["Simple"])
 
-    bootstrap.ses_client().meta.events.register("before-call.sesv2.SendEmail", note)
+    ses_client().meta.events.register("before-call.sesv2.SendEmail", note)
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tradebot import bootstrap
+from tests.fixtures.doors import forget, load_handler
+from tradebot.bootstrap.database import migrator
 from tradebot.migrations.upgrade import downgrade, upgrade
-from tradebot.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,17 +38,11 @@ def test_it_brings_an_empty_database_to_the_head_and_says_which_revision_that_is
     monkeypatch.setenv("DATABASE_URL", database.url)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "migrate")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "TradeBot")
-    load_settings.cache_clear()
-    bootstrap.migrator.cache_clear()
-    spec = importlib.util.spec_from_file_location("migrate_handler", REPOSITORY / "functions/migrate/handler.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    forget()
+    module = load_handler("migrate")
     try:
         answer = module.handler(json.loads(path.read_text()), CONTEXT)
     finally:
-        bootstrap.migrator().args[0].dispose()  # type: ignore[attr-defined]  # the engine of the partial
-        bootstrap.migrator.cache_clear()
-        load_settings.cache_clear()
+        migrator().args[0].dispose()  # type: ignore[attr-defined]  # the engine of the partial
+        forget()
     assert answer == {"revision": upgrade(owner)}

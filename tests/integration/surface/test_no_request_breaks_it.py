@@ -109,7 +109,7 @@ def configuration(url: str, cases: int) -> SchemathesisConfig:
             "phases": {
                 "examples": {"enabled": True},
                 "coverage": {"enabled": cases >= ALL_BOUNDARIES_FROM},
-                "fuzzing": {"generation": {"max-examples": max(1, cases * 3 // 5 // operations)}},
+                "fuzzing": {"generation": {"max-examples": max(1, cases * 13 // 20 // operations)}},
                 "stateful": {"max-steps": 8, "generation": {"max-examples": max(1, cases // 20)}},
             },
         }

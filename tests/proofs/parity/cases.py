@@ -151,7 +151,7 @@ def cases(draw: st.DrawFn) -> Case:
     reach = Decimal("0.0008") if source == "real" else Decimal(str(wildness))
     config = draw(_configs(reach))
     is_trailing = config["trailing_stop_active"]
-    count = draw(st.integers(30, 120))
+    count = draw(st.sampled_from([40, 60, 80, 120]))
     return Case(
         config={**config, "timeframe": timeframe},
         source=source,
@@ -162,7 +162,7 @@ def cases(draw: st.DrawFn) -> Case:
         wildness=wildness,
         jumps=draw(st.sampled_from([0.0, 0.1, 0.5, 1.0])),
         # A trailing stop would have to move while nobody can reach the exchange.
-        holes=0.0 if is_trailing or timeframe != "1m" else draw(st.sampled_from([0.0, 0.0, 0.05])),
+        holes=0.0 if is_trailing or timeframe != "1m" else draw(st.sampled_from([0.0, 0.06])),
         slippage_ppm=draw(st.sampled_from([0, 200, 200, 1_000])),
         missed=draw(st.sampled_from([0.0, 0.2, 0.7])),
         funding=draw(st.sampled_from([0, 0, 30, 300])),
@@ -195,8 +195,8 @@ def _configs(draw: st.DrawFn, reach: Decimal) -> dict[str, Any]:
         "ema_slow": fast + draw(st.integers(1, 3)),
         "ema_period": draw(st.sampled_from([None, 2, 4])),
         "rsi_period": draw(st.integers(2, 3)),
-        "rsi_oversold": draw(st.sampled_from([1, 20, 45])),
-        "rsi_overbought": draw(st.sampled_from([55, 80, 99])),
+        "rsi_oversold": draw(st.sampled_from([1, 1, 20])),
+        "rsi_overbought": draw(st.sampled_from([99, 99, 80])),
         "custom_ema_fast": 2 if is_custom else None,
         "custom_ema_slow": 6 if is_custom else None,
         "custom_rsi_period": None,
@@ -205,12 +205,12 @@ def _configs(draw: st.DrawFn, reach: Decimal) -> dict[str, Any]:
         "custom_stop_loss": None,
         "custom_take_profit": None,
         "custom_trailing_stop": None,
-        "stop_loss_perc": level("0.3", "1", "3", "40"),
+        "stop_loss_perc": level("1", "3", "10", "40"),
         "take_profit_perc": level("0.3", "1", "3", "8"),
         "trailing_stop_active": draw(st.booleans()),
-        "trailing_stop_perc": level("0.5", "1.5", "6"),
-        "max_daily_loss_perc": draw(st.sampled_from([None, None, Decimal("0.2"), Decimal(2)])),
-        "daily_target_perc": draw(st.sampled_from([None, None, Decimal("0.2"), Decimal(2)])),
+        "trailing_stop_perc": level("1", "2", "4"),
+        "max_daily_loss_perc": draw(st.sampled_from([None, None, Decimal("0.2"), Decimal(1)])),
+        "daily_target_perc": draw(st.sampled_from([None, Decimal("0.05"), Decimal("0.5")])),
         "max_daily_trades": draw(st.sampled_from([None, None, 2, 6])),
         **sizes,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -130,9 +130,24 @@ def make_plan(seed: int) -> Plan:
         bot,
         tuple(drawn_rows(random, MINUTES + MINUTES_AFTER)),
         _liquidity(random, seed),
-        tuple(_deliveries(random)),
+        tuple(_with_slow_stops(_deliveries(random), market, seed)),
         _switches(random),
     )
+
+
+def _with_slow_stops(deliveries: list[Delivery], market: str, seed: int) -> list[Delivery]:
+    """Let the engine be slow with the stop that follows an entry, in some histories: chance alone seldom meets it."""
+    random = Random(f"slow stops:{seed}")
+    if random.random() > 0.06:
+        return deliveries
+    # An entry's requests before its stop: the order; on futures margin type and leverage too, once.
+    fault = Fault(
+        _K.ENGINE,
+        skip=1 if market == "spot" else random.choice([1, 3]),
+        count=1,
+        milliseconds=random.choice([9_000, 11_000, 13_000]),
+    )
+    return [one if one.faults else replace(one, faults=(fault,)) for one in deliveries]
 
 
 def _liquidity(random: Random, seed: int) -> Liquidity | None:

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, text
 from tests.proofs.simulation.clock import VirtualClock, virtual_time
 from tests.proofs.simulation.database import simulated_database
 from tests.proofs.simulation.market import API_KEY, SECRET_KEY, at, make_exchange
-from tests.proofs.simulation.worker import Run, Worker
+from tests.proofs.simulation.worker import Run, Worker, let_ticks_meet
 from tradebot.models import ApiKey, BotConfig, BotState, KeyEnvironment, User
 from tradebot.observability import logger
 from tradebot.repositories import bot_states
@@ -183,6 +183,7 @@ class World:
 def simulated_world(server: TestServer) -> Iterator[World]:
     """Give a world of this process."""
     logger().setLevel("CRITICAL")
+    let_ticks_meet()
     clock = VirtualClock(WIRE_BEGINS_MS)
     with simulated_database(server) as database, virtual_time(clock):
         world = World(database, clock)

@@ -33,7 +33,7 @@ _MAILED = {"notice": "If the address can be used, a mail with what to do next is
 )
 def register(cases: UseCases, source: Source, body: Registration) -> Any:
     """Open an account. It counts once its address is confirmed by the token that is mailed to it."""
-    cases.register_user(email=body.email, password=body.password.get_secret_value(), source=source)
+    cases.accounts.register(email=body.email, password=body.password.get_secret_value(), source=source)
     return _MAILED
 
 
@@ -46,7 +46,7 @@ def register(cases: UseCases, source: Source, body: Registration) -> Any:
 )
 def verify_address(cases: UseCases, source: Source, body: Verification) -> None:
     """Confirm the address of a new account, or a changed one, by the newest token that was mailed to it."""
-    cases.verify_address(token=body.token.get_secret_value(), source=source)
+    cases.accounts.verify_address(token=body.token.get_secret_value(), source=source)
 
 
 @router.post(
@@ -59,7 +59,7 @@ def verify_address(cases: UseCases, source: Source, body: Verification) -> None:
 )
 def forgot_password(cases: UseCases, source: Source, body: ForgottenPassword) -> Any:
     """Have a token mailed that sets a new password within ten minutes."""
-    cases.request_password_reset(email=body.email, source=source)
+    cases.accounts.request_password_reset(email=body.email, source=source)
     return _MAILED
 
 
@@ -72,7 +72,9 @@ def forgot_password(cases: UseCases, source: Source, body: ForgottenPassword) ->
 )
 def reset_password(cases: UseCases, source: Source, body: PasswordReset) -> None:
     """Set a new password by the newest token that was mailed. Every session ends."""
-    cases.reset_password(token=body.token.get_secret_value(), password=body.password.get_secret_value(), source=source)
+    cases.accounts.reset_password(
+        token=body.token.get_secret_value(), password=body.password.get_secret_value(), source=source
+    )
 
 
 @router.get(
@@ -80,7 +82,7 @@ def reset_password(cases: UseCases, source: Source, body: PasswordReset) -> None
 )
 def get_me(cases: UseCases, token: Token) -> Any:
     """Show the account that the token belongs to."""
-    return cases.get_user(token)
+    return cases.accounts.get(token)
 
 
 @router.patch(
@@ -92,7 +94,7 @@ def get_me(cases: UseCases, token: Token) -> Any:
 )
 def update_me(cases: UseCases, token: Token, body: ProfilePatch) -> Any:
     """Change what the body names."""
-    return cases.update_profile(token, body.model_dump(exclude_unset=True))
+    return cases.accounts.update_profile(token, body.model_dump(exclude_unset=True))
 
 
 @router.post(
@@ -104,7 +106,7 @@ def update_me(cases: UseCases, token: Token, body: ProfilePatch) -> Any:
 )
 def change_password(cases: UseCases, token: Token, body: PasswordChange) -> None:
     """Set another password. Every session ends, this one too."""
-    cases.change_password(
+    cases.accounts.change_password(
         token, password=body.password.get_secret_value(), new_password=body.new_password.get_secret_value()
     )
 
@@ -119,7 +121,7 @@ def change_password(cases: UseCases, token: Token, body: PasswordChange) -> None
 )
 def change_address(cases: UseCases, token: Token, body: AddressChange) -> Any:
     """Have a token mailed to another address. When it comes back the address changes and every session ends."""
-    cases.change_address(token, password=body.password.get_secret_value(), new_email=body.new_email)
+    cases.accounts.change_address(token, password=body.password.get_secret_value(), new_email=body.new_email)
     return _MAILED
 
 
@@ -132,4 +134,4 @@ def change_address(cases: UseCases, token: Token, body: AddressChange) -> Any:
 )
 def delete_account(cases: UseCases, token: Token, body: AccountDeletion) -> None:
     """Delete the account with its keys, bots, orders, trades, backtests, sessions and audit log, for good."""
-    cases.delete_account(token, password=body.password.get_secret_value(), position=body.position)
+    cases.accounts.delete(token, password=body.password.get_secret_value(), position=body.position)

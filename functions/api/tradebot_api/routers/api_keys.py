@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api-keys", tags=["API keys"])
 def create_api_key(cases: UseCases, token: Token, body: ApiKeyIn) -> Any:
     """Encrypt and store a key. It is checked at the exchange right after; `is_valid` tells when it passed."""
     credentials = Credentials(Secret(body.api_key.get_secret_value()), Secret(body.secret_key.get_secret_value()))
-    return cases.create_api_key(token, credentials=credentials, label=body.label, environment=body.environment)
+    return cases.api_keys.create(token, credentials=credentials, label=body.label, environment=body.environment)
 
 
 @router.get(
@@ -36,7 +36,7 @@ def create_api_key(cases: UseCases, token: Token, body: ApiKeyIn) -> Any:
 )
 def list_api_keys(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
     """List one's keys, newest first."""
-    return cases.read_api_keys.page(token, limit=limit, cursor=cursor)
+    return cases.api_keys.read.page(token, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -48,7 +48,7 @@ def list_api_keys(cases: UseCases, token: Token, limit: Limit = 50, cursor: Curs
 )
 def get_api_key(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show one key; never its secrets."""
-    return cases.read_api_keys.one(token, id)
+    return cases.api_keys.read.one(token, id)
 
 
 @router.patch(
@@ -65,7 +65,7 @@ def update_api_key(
     body: ApiKeyPatch,
 ) -> Any:
     """Give the key another label, or none."""
-    return cases.update_api_key(token, id, label=body.label)
+    return cases.api_keys.update(token, id, label=body.label)
 
 
 @router.put(
@@ -83,7 +83,7 @@ def replace_api_key(
 ) -> Any:
     """Put other credentials in the place of these; they are checked as new ones are. Active bots have to stop first."""
     credentials = Credentials(Secret(body.api_key.get_secret_value()), Secret(body.secret_key.get_secret_value()))
-    return cases.replace_api_key(token, id, credentials=credentials)
+    return cases.api_keys.replace(token, id, credentials=credentials)
 
 
 @router.post(
@@ -96,7 +96,7 @@ def replace_api_key(
 )
 def check_api_key(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Ask the exchange about the key now. The answer comes into the key within seconds: look at `checked_at`."""
-    return cases.recheck_api_key(token, id)
+    return cases.api_keys.recheck(token, id)
 
 
 @router.delete(
@@ -108,4 +108,4 @@ def check_api_key(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A0
 )
 def delete_api_key(cases: UseCases, token: Token, id: PathId) -> None:  # noqa: A002  the parameter's public name
     """Delete a key that no active bot and no open position needs. Bots that named it then have none."""
-    cases.delete_api_key(token, id)
+    cases.api_keys.delete(token, id)

@@ -25,4 +25,4 @@ def list_audit_events(
     *, cases: UseCases, token: Token, span: Span, action: Action = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Any:
     """List who did what to which object, and from where: logins, starts, stops, changes; newest first."""
-    return cases.read_audit_events(token, action=action, created=span, limit=limit, cursor=cursor)
+    return cases.accounts.audit_events(token, action=action, created=span, limit=limit, cursor=cursor)

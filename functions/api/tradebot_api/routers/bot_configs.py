@@ -22,7 +22,7 @@ router = APIRouter(prefix="/bot-configs", tags=["bots"])
 )
 def create_bot_config(cases: UseCases, token: Token, body: BotConfigIn) -> Any:
     """Store a bot, stopped. `warnings` names what is allowed but worth a second look."""
-    return _shown(cases, cases.create_bot(token, body.model_dump()))
+    return _shown(cases, cases.bots.create(token, body.model_dump()))
 
 
 @router.get(
@@ -45,7 +45,7 @@ def list_bot_configs(
 ) -> Any:
     """List one's bots, newest first."""
     filters = {"symbol": symbol, "is_active": is_active, "position_type": position_type, "strategy": strategy}
-    page = cases.read_bots.configs(token, filters=filters, limit=limit, cursor=cursor)
+    page = cases.bots.read.configs(token, filters=filters, limit=limit, cursor=cursor)
     return {"items": [_shown(cases, config) for config in page.items], "next_cursor": page.next_cursor}
 
 
@@ -58,7 +58,7 @@ def list_bot_configs(
 )
 def get_bot_config(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show one bot's configuration."""
-    return _shown(cases, cases.read_bots.config(token, id))
+    return _shown(cases, cases.bots.read.config(token, id))
 
 
 @router.post(
@@ -76,7 +76,7 @@ def clone_bot_config(
     body: BotConfigClone,
 ) -> Any:
     """Store a copy of the configuration, stopped, with books of its own."""
-    return _shown(cases, cases.clone_bot(token, id, name=body.name))
+    return _shown(cases, cases.bots.clone(token, id, name=body.name))
 
 
 @router.patch(
@@ -93,7 +93,7 @@ def update_bot_config(
     body: BotConfigPatch,
 ) -> Any:
     """Change what the body names. An active bot's parameters stay as they are: stop it first (its name may change)."""
-    return _shown(cases, cases.update_bot(token, id, body.model_dump(exclude_unset=True)))
+    return _shown(cases, cases.bots.update(token, id, body.model_dump(exclude_unset=True)))
 
 
 @router.delete(
@@ -116,8 +116,8 @@ def delete_bot_config(
     ] = None,
 ) -> None:
     """Delete a stopped bot with its state, orders and trades. One that holds a position needs the choice."""
-    cases.delete_bot(token, id, position=position)
+    cases.bots.delete(token, id, position=position)
 
 
 def _shown(cases: UseCases, config: Any) -> dict[str, Any]:
-    return {**config._asdict(), "warnings": cases.warnings_of(config)}
+    return {**config._asdict(), "warnings": cases.bots.warnings_of(config)}

@@ -29,7 +29,7 @@ _POSITION_STAYS = (
 )
 def start_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Make the bot due at once. Starting one that runs changes nothing."""
-    return {**cases.start_bot(token, id)._asdict(), "notice": None}
+    return {**cases.bots.start(token, id)._asdict(), "notice": None}
 
 
 @router.post(
@@ -49,7 +49,7 @@ def stop_bot(
 
     `notice` says what becomes of the position. A bot is `stopping` until nothing of it is in doubt.
     """
-    state = cases.stop_bot(token, id, closing=body.position == "close")
+    state = cases.bots.stop(token, id, closing=body.position == "close")
     if state.close_requested_at is None and state.in_position:
         return {**state._asdict(), "notice": _POSITION_STAYS}
     return run_out(state)
@@ -74,7 +74,7 @@ def list_bot_states(
 ) -> Any:
     """List where one's bots stand, newest bot first."""
     filters = {"status": status, "symbol": symbol}
-    return cases.read_bots.states(token, filters=filters, limit=limit, cursor=cursor)
+    return cases.bots.read.states(token, filters=filters, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -87,7 +87,7 @@ def list_bot_states(
 )
 def get_bot_state(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Show where one bot stands."""
-    return cases.read_bots.state(token, id)
+    return cases.bots.read.state(token, id)
 
 
 @router.get(
@@ -112,7 +112,7 @@ def list_trades(
 ) -> Any:
     """List executed orders, newest first."""
     filters = {"symbol": symbol, "side": side, "reason": reason}
-    return cases.read_bots.trades(
+    return cases.bots.read.trades(
         token, bot_config_id=bot_config_id, filters=filters, traded=span, limit=limit, cursor=cursor
     )
 
@@ -132,7 +132,7 @@ def get_bot_report(
     days: Annotated[int, Query(ge=1, le=366, description="How many days that saw a trade are listed.")] = 31,
 ) -> Any:
     """Sum up one bot over all its trades: profit, win rate, drawdown, fees, and each UTC day."""
-    return _report(cases.report_bot(token, id, days=days))
+    return _report(cases.bots.report(token, id, days=days))
 
 
 def _report(report: Any) -> dict[str, Any]:

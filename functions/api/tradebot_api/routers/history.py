@@ -39,7 +39,7 @@ def list_bot_orders(
     cursor: Cursor = None,
 ) -> Any:
     """List every order that the bot meant to send, with its state, its reason and what was executed of it."""
-    return cases.read_history.orders(token, id, filters=filters, limit=limit, cursor=cursor)
+    return cases.bots.history.orders(token, id, filters=filters, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -57,7 +57,7 @@ def list_bot_transfers(
     cursor: Cursor = None,
 ) -> Any:
     """List the margin that the bot moved, or meant to move, from spot to futures."""
-    return cases.read_history.transfers(token, id, limit=limit, cursor=cursor)
+    return cases.bots.history.transfers(token, id, limit=limit, cursor=cursor)
 
 
 @router.get(
@@ -77,4 +77,4 @@ def list_bot_findings(
     cursor: Cursor = None,
 ) -> Any:
     """List where the exchange and the bot's books differ, or did. An open finding keeps the bot from entering."""
-    return cases.read_history.findings(token, id, is_open=is_open, limit=limit, cursor=cursor)
+    return cases.bots.history.findings(token, id, is_open=is_open, limit=limit, cursor=cursor)

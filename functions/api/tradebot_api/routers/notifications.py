@@ -26,7 +26,7 @@ router = APIRouter(tags=["notifications"])
 )
 def get_notifications(cases: UseCases, token: Token) -> Any:
     """Show every kind of message with its channels, and how the webhook does. Mail about the account is always sent."""
-    return cases.notification_settings.read(token)
+    return cases.accounts.notifications.read(token)
 
 
 @router.patch(
@@ -38,7 +38,7 @@ def get_notifications(cases: UseCases, token: Token) -> Any:
 )
 def update_notifications(cases: UseCases, token: Token, body: SwitchesIn) -> Any:
     """Switch kinds of messages on or off for a channel. It counts for messages that are not sent yet, too."""
-    return cases.notification_settings.switch(token, [one.model_dump() for one in body.switches])
+    return cases.accounts.notifications.switch(token, [one.model_dump() for one in body.switches])
 
 
 @router.put(
@@ -50,7 +50,7 @@ def update_notifications(cases: UseCases, token: Token, body: SwitchesIn) -> Any
 )
 def set_webhook(cases: UseCases, token: Token, body: WebhookIn) -> Any:
     """Have messages posted to a URL from now on, signed by a new secret that only this answer shows."""
-    webhook, secret = cases.notification_settings.set_webhook(token, body.url)
+    webhook, secret = cases.accounts.notifications.set_webhook(token, body.url)
     return {**webhook, "secret": secret.reveal()}
 
 
@@ -63,7 +63,7 @@ def set_webhook(cases: UseCases, token: Token, body: WebhookIn) -> Any:
 )
 def delete_webhook(cases: UseCases, token: Token) -> None:
     """Have nothing posted any more."""
-    cases.notification_settings.remove_webhook(token)
+    cases.accounts.notifications.remove_webhook(token)
 
 
 @router.post(
@@ -76,4 +76,4 @@ def delete_webhook(cases: UseCases, token: Token) -> None:
 )
 def test_webhook(cases: UseCases, token: Token) -> Any:
     """Post a message of the kind `webhook_test`; `getNotifications` shows within a minute how it went."""
-    return {"message_id": cases.notification_settings.test_webhook(token)}
+    return {"message_id": cases.accounts.notifications.test_webhook(token)}

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/auth", tags=["accounts"])
 )
 def log_in(cases: UseCases, source: Source, body: Login) -> Any:
     """Exchange an address and a password for a session: an access token for ten minutes, and what renews it."""
-    return cases.log_in(email=body.email, password=body.password.get_secret_value(), source=source)
+    return cases.accounts.log_in(email=body.email, password=body.password.get_secret_value(), source=source)
 
 
 @router.post(
@@ -32,7 +32,7 @@ def log_in(cases: UseCases, source: Source, body: Login) -> Any:
 )
 def refresh_session(cases: UseCases, source: Source, body: RefreshTokenIn) -> Any:
     """Exchange a refresh token for the next pair, once. Presented a second time, it ends its session at once."""
-    return cases.refresh_session(refresh_token=body.refresh_token.get_secret_value(), source=source)
+    return cases.accounts.refresh_session(refresh_token=body.refresh_token.get_secret_value(), source=source)
 
 
 @router.post(
@@ -44,7 +44,7 @@ def refresh_session(cases: UseCases, source: Source, body: RefreshTokenIn) -> An
 )
 def log_out(cases: UseCases, source: Source, body: RefreshTokenIn) -> None:
     """End the session of a refresh token, at once. Other sessions go on, with their next refresh."""
-    cases.log_out(refresh_token=body.refresh_token.get_secret_value(), source=source)
+    cases.accounts.log_out(refresh_token=body.refresh_token.get_secret_value(), source=source)
 
 
 @router.post(
@@ -56,4 +56,4 @@ def log_out(cases: UseCases, source: Source, body: RefreshTokenIn) -> None:
 )
 def log_out_everywhere(cases: UseCases, token: Token) -> None:
     """End every session, this one too, at once."""
-    cases.end_all_sessions(token)
+    cases.accounts.end_all_sessions(token)

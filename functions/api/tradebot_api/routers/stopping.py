@@ -28,7 +28,7 @@ def set_bot_kill_switch(
     body: KillSwitchIn,
 ) -> Any:
     """Let the bot open no position from now on. It goes on to protect and to leave what it holds, or closes it now."""
-    state = cases.kill_switches.set_for_bot(token, id, reason=body.reason, closing=body.position == "close")
+    state = cases.bots.kill_switches.set_for_bot(token, id, reason=body.reason, closing=body.position == "close")
     return run_out(state)
 
 
@@ -41,7 +41,7 @@ def set_bot_kill_switch(
 )
 def clear_bot_kill_switch(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Take the bot's switch back. Signals that it kept from trading are not made up for."""
-    return cases.kill_switches.clear_for_bot(token, id)
+    return cases.bots.kill_switches.clear_for_bot(token, id)
 
 
 @router.get(
@@ -53,7 +53,7 @@ def clear_bot_kill_switch(cases: UseCases, token: Token, id: PathId) -> Any:  # 
 )
 def get_user_kill_switch(cases: UseCases, token: Token) -> Any:
     """Show whether it is on, since when and why."""
-    return _switch_out(cases.kill_switches.of_user(token), [])
+    return _switch_out(cases.bots.kill_switches.of_user(token), [])
 
 
 @router.put(
@@ -65,7 +65,7 @@ def get_user_kill_switch(cases: UseCases, token: Token) -> Any:
 )
 def set_user_kill_switch(cases: UseCases, token: Token, body: KillSwitchIn) -> Any:
     """Let none of one's bots open a position from now on. What they hold stays protected, or is closed now."""
-    switch, bots = cases.kill_switches.set_for_user(token, reason=body.reason, closing=body.position == "close")
+    switch, bots = cases.bots.kill_switches.set_for_user(token, reason=body.reason, closing=body.position == "close")
     return _switch_out(switch, bots)
 
 
@@ -78,7 +78,7 @@ def set_user_kill_switch(cases: UseCases, token: Token, body: KillSwitchIn) -> A
 )
 def clear_user_kill_switch(cases: UseCases, token: Token) -> None:
     """Take the switch for all of one's bots back."""
-    cases.kill_switches.clear_for_user(token)
+    cases.bots.kill_switches.clear_for_user(token)
 
 
 @router.post(
@@ -91,7 +91,7 @@ def clear_user_kill_switch(cases: UseCases, token: Token) -> None:
 )
 def emergency_close_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name
     """Deactivate the bot, cancel what rests beside its position and close it at market, whatever state it is in."""
-    return run_out(cases.close_positions.of_bot(token, id))
+    return run_out(cases.bots.close_positions.of_bot(token, id))
 
 
 @router.post(
@@ -104,7 +104,7 @@ def emergency_close_bot(cases: UseCases, token: Token, id: PathId) -> Any:  # no
 )
 def emergency_close_all_bots(cases: UseCases, token: Token) -> Any:
     """Deactivate all of one's bots and close what they hold at market."""
-    return {"closing_bot_ids": cases.close_positions.of_user(token)}
+    return {"closing_bot_ids": cases.bots.close_positions.of_user(token)}
 
 
 def run_out(state: Any) -> dict[str, Any]:

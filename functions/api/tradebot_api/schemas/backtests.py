@@ -8,17 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJso
 from pydantic_core import PydanticCustomError
 
 from tradebot_api.schemas.bot_configs import Leverage, Money, StrategyIn, Symbol
-from tradebot_api.schemas.fields import DecimalOut, DecimalRange, Id, In, Instant, Out, Page
+from tradebot_api.schemas.fields import DecimalOut, DecimalRange, Id, In, Instant, Out, Page, written_date
 from tradebot_api.schemas.words import BacktestStatus, MarketType, PositionSide, Timeframe
 
 #: Before the first exchange, and further ahead than anybody's calendar.
 _EARLIEST, _LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def _as_text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise PydanticCustomError("datetime_type", "Input should be a date or a time as ISO 8601 writes it")
-    return value
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -32,7 +26,7 @@ def _in_utc(value: datetime) -> datetime:
 #: A day, or an instant; one without an offset is in UTC.
 When = Annotated[
     datetime,
-    BeforeValidator(_as_text),
+    BeforeValidator(written_date),
     AfterValidator(_in_utc),
     WithJsonSchema({
         "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],

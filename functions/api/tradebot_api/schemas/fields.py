@@ -46,6 +46,13 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 WholeNumber = Annotated[int, Field(strict=True)]
 
 
+def written_date(value: Any) -> Any:
+    """Refuse a date or time that is not written as one: Pydantic would read a number as seconds since 1970."""
+    if value is not None and not (isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        raise PydanticCustomError("datetime_type", "Input should be a date or a time as ISO 8601 writes it")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class DecimalRange:
     """Holds a decimal, which a request may give as a string (exact) or as a number, to a range and to its decimals."""

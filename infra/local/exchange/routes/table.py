@@ -115,22 +115,21 @@ def _signed_answer(exchange: Exchange, route: Route, wire: Wire, call: Call, fau
     lag_ms = total_ms(faults, FaultKind.READ_LAG)
     received_ms = call.wire_ms()
 
-    def execute(checked_ms: int) -> Answer:
+    def execute(checked_ms: int, at_ms: int) -> Answer:
         with exchange.lock:
             call.account = find_account(exchange.state.accounts, wire.api_key)
             check_window_again(call.parameters, checked_ms, is_futures=call.api == "futures")
             body = change(exchange, lambda: route.answer(call))
-            now_ms = exchange.clock.now_ms()
             if wire.method == "GET":
-                body = exchange.read_lag.shown(call.api, body, now_ms)
+                body = exchange.read_lag.shown(call.api, body, at_ms)
             elif lag_ms and wire.method == "POST":
-                exchange.read_lag.hide(call.api, body, now_ms + lag_ms)
+                exchange.read_lag.hide(call.api, body, at_ms + lag_ms)
             return Answer(HTTPStatus.OK, body, call.headers)
 
     if queue_ms + engine_ms > ENGINE_PATIENCE_MS:
         due_ms = exchange.clock.now_ms() + queue_ms + engine_ms
         with exchange.lock:
-            exchange.late.append((due_ms, lambda: execute(received_ms + queue_ms)))
+            exchange.late.append((due_ms, lambda: execute(received_ms + queue_ms, due_ms)))
         exchange.clock.sleep(ENGINE_PATIENCE_MS)
         raise timed_out(is_futures=call.api == "futures")
     if queue_ms:
@@ -139,7 +138,7 @@ def _signed_answer(exchange: Exchange, route: Route, wire: Wire, call: Call, fau
     if engine_ms:
         check_window_again(call.parameters, checked_ms, is_futures=call.api == "futures")
         exchange.clock.sleep(engine_ms)
-    return execute(checked_ms)
+    return execute(checked_ms, exchange.clock.now_ms())
 
 
 def authenticate(exchange: Exchange, route: Route, wire: Wire, call: Call) -> None:

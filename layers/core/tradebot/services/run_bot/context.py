@@ -138,6 +138,8 @@ class Tick:
     differences: list[Difference] | None = None
     #: Whether the exchange takes no order of the symbol now.
     is_market_closed: bool = False
+    #: Whether the function's time, or the lease, ended before an order that was wanted could be sent.
+    ran_short: bool = False
     #: Whether it held the books against all that the account holds.
     is_compared: bool = False
     #: Whether this tick booked an execution: the next one compares in full.

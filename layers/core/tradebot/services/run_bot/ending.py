@@ -49,9 +49,9 @@ def next_run_at(tick_at: datetime, check_interval_seconds: int) -> datetime:
 def ending_of(tick: Tick) -> Ending:
     """Return how a tick ends that did what it came for."""
     message = " ".join(tick.messages) or None
-    due_again_at = next_run_at(tick.tick_at, tick.parameters.check_interval_seconds)
+    due_again_at = next_run_at(tick.tick_at, 60 if _is_urgent(tick) else tick.parameters.check_interval_seconds)
     if wants_to_trade(tick.claim):
-        return Ending("done", tick.status, due_again_at, message)
+        return Ending("short" if tick.ran_short else "done", tick.status, due_again_at, message)
     if is_closing(tick) and not is_closed(tick):
         return Ending("closing", BotStatus.STOPPING, next_run_at(tick.tick_at, 60), message)
     if tick.paper is None and (tick.in_doubt or not is_protected(tick)):
@@ -70,7 +70,9 @@ def ending_of_failure(tick: Tick, error: Exception) -> Ending:
     # A tick that fails may not have asked for every order on record.
     watched_at = next_run_at(tick.tick_at, WATCH_SECONDS) if _holds(tick) or claim.live_orders else None
     due_again_at = watched_at if is_watched(claim) else None
-    due_again_at = due_again_at or next_run_at(tick.tick_at, claim.config.check_interval_seconds)
+    due_again_at = due_again_at or next_run_at(
+        tick.tick_at, 60 if _is_urgent(tick) else claim.config.check_interval_seconds
+    )
     if not isinstance(error, TradeBotError):
         return Ending("failed", claim.status, due_again_at, _DEFECT)
     message = " ".join([*tick.messages, error.message])
@@ -82,6 +84,11 @@ def ending_of_failure(tick: Tick, error: Exception) -> Ending:
         allowed_at = tick.tick_at + timedelta(seconds=error.retry_after_seconds)
         due_again_at = max(due_again_at, next_run_at(allowed_at, 60))
     return Ending("deferred", claim.status, due_again_at, message)
+
+
+def _is_urgent(tick: Tick) -> bool:
+    """Tell whether what is left undone waits for no interval: an order in doubt, a position without its stop."""
+    return tick.paper is None and (tick.ran_short or bool(tick.in_doubt) or not is_protected(tick))
 
 
 def _holds(tick: Tick) -> bool:

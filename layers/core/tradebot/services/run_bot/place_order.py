@@ -81,6 +81,7 @@ def place(tick: Tick, *drafts: Draft, protects: bool = False, tried: Attempts | 
     or it is an entry and a kill switch is on.
     """
     if tick.remaining_ms() < MIN_REMAINING_MS:
+        tick.ran_short = True
         tick.messages.append("Too little of the function's time was left to send an order; the next tick tries again.")
         return Sent()
     tick.account.synchronise_clock()

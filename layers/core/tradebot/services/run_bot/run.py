@@ -51,7 +51,11 @@ class Counter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What a tick did. `busy`: another one holds the bot, or it is not due; that is a success."""
+    """What a tick did.
+
+    `busy`: another one holds the bot, or it is not due; that is a success.
+    `short`: time or lease ended before all was sent; the bot is due again in a minute.
+    """
 
     outcome: str
     actions: tuple[str, ...] = ()
@@ -230,4 +234,6 @@ def _leave_protected(tick: Tick) -> None:
     try:
         protect(tick)
     except LeaseLostError as error:
+        # Neither the user nor a kill switch keeps a stop from being sent: too little is left of the lease.
+        tick.ran_short = True
         tick.messages.append(error.message)

@@ -38,6 +38,7 @@ def withdraw(tick: Tick, orders: Sequence[LiveOrder]) -> bool:
     if not orders:
         return True
     if tick.remaining_ms() < MIN_REMAINING_MS:
+        tick.ran_short = True
         tick.messages.append("Too little of the function's time was left to cancel; the next tick tries again.")
         return False
     tick.account.synchronise_clock()
