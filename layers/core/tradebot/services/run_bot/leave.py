@@ -49,7 +49,7 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
 
 
 def _sellable(tick: Tick) -> ExitDecision | None:
-    """Free the coins of a spot position from what rests; return what can be sold of them now, None where nothing can."""
+    """Free a spot position from what rests; return what can be sold of it now, None where nothing can."""
     if tick.is_market_closed and tick.resting:
         tick.messages.append(
             f"{tick.parameters.symbol} does not trade at the exchange now: the exit waits, and the stop stays where it"
