@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from tests.integration.bot_runner.misbehaving import Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import Misbehaving
 from tests.integration.bot_runner.test_protection import TRAILING, open_at_exchange
 
 if TYPE_CHECKING:

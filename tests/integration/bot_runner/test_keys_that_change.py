@@ -1,4 +1,4 @@
-"""A key that its owner or the exchange changes under a bot with a position: nothing is sold twice, the stop rests on."""
+"""A key that its owner or the exchange changes under a bot that holds: nothing is sold twice, the stop rests on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from tests.integration.bot_runner.misbehaving import BOTH_MARKETS
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS
 from tests.integration.bot_runner.test_protection import open_at_exchange
 
 if TYPE_CHECKING:
