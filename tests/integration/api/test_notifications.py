@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 ALL = "/v1/users/me/notifications"
@@ -20,6 +21,7 @@ def test_everything_is_on_until_it_is_switched_off_by_channel(alice: Client, bob
     switches = alice.get(ALL).json["switches"]
     assert [switch["kind"] for switch in switches] == [
         "stop_fired",
+        "take_profit_filled",
         "paused_by_limit",
         "key_refused",
         "order_stuck",
