@@ -55,7 +55,7 @@ def test_a_position_that_a_level_ended_is_told_once(
     assert world.mail_requests, "at once"
     _, words = notification_text(found, facts)
     assert ("on paper" in words) is is_on_paper
-    assert ("liquidated" in words) is (reason == "liquidation")
+    assert ("liquidation" in words) is (reason == "liquidation")
 
 
 def test_a_refused_key_is_told_once_whoever_meets_it_and_again_when_it_was_good_meanwhile(

@@ -12,24 +12,23 @@ if TYPE_CHECKING:
 
 def _stop_fired(p: Mapping[str, Any]) -> tuple[str, str]:
     if p.get("reason") == "liquidation":
-        text = (
-            f"The exchange liquidated the position of {_bot(p)} in {p.get('symbol')}: {p.get('quantity')} at"
-            f" {p.get('price')}{_where(p)}. Its margin was used up."
-        )
-        return f"{_bot(p)} was liquidated", text
-    text = (
-        f"{_bot(p)} left its position in {p.get('symbol')} by its stop: {p.get('quantity')} at {p.get('price')}"
-        f" ({str(p.get('reason', 'stop_loss')).replace('_', ' ')}){_where(p)}."
-    )
-    return f"{_bot(p)}: its stop fired", text
+        return f"{_bot(p)} was liquidated", _left(p, "liquidation, since its margin was used up")
+    return f"{_bot(p)}: its stop fired", _left(p, str(p.get("reason", "stop_loss")).replace("_", " "))
 
 
 def _take_profit_filled(p: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{_bot(p)}: its take profit filled", _left(p, "take profit")
+
+
+def _left(p: Mapping[str, Any], level: str) -> str:
+    bought = p.get("position") == "short"
     text = (
-        f"{_bot(p)} left its position in {p.get('symbol')} at its take profit: {p.get('quantity')} at"
-        f" {p.get('price')}{_where(p)}."
+        f"{_bot(p)} {'bought back' if bought else 'sold'} {p.get('quantity')} of its {p.get('position')} position in"
+        f" {p.get('symbol')} at {p.get('price')} by its {level}{', on paper' if p.get('is_on_paper') else ''}."
     )
-    return f"{_bot(p)}: its take profit filled", text
+    if p.get("realized_pnl") is None:
+        return text
+    return f"{text} Realised: {p['realized_pnl']} {p.get('quote_asset')}, fees of both sides deducted."
 
 
 def _paused_by_limit(p: Mapping[str, Any]) -> tuple[str, str]:
@@ -94,10 +93,6 @@ def _webhook_test(p: Mapping[str, Any]) -> tuple[str, str]:
 
 def _bot(p: Mapping[str, Any]) -> str:
     return f"Bot {p.get('bot_config_id')} ({p.get('bot')})"
-
-
-def _where(p: Mapping[str, Any]) -> str:
-    return ", on paper" if p.get("is_on_paper") else ""
 
 
 _TEXTS: dict[MessageKind, Callable[[Mapping[str, Any]], tuple[str, str]]] = {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.domain.order import Execution, ExitReason, Leg
+from tradebot.domain.order import Execution, ExitReason, Leg, Side
 from tradebot.domain.order_id import decided_at
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.decision import EntryDecision
-from tradebot.models import FindingKind
+from tradebot.models import FindingKind, TradeReason
 from tradebot.repositories.findings import Difference
 from tradebot.repositories.outbox import Message
 from tradebot.services.run_bot.context import Outcome
@@ -61,12 +61,18 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         tick.unrecorded.append(_outcome(settlement))
         return memory
     tick.has_executed = True
-    order, prices, position = settlement.order, settlement.commission_prices, memory.position
+    order, prices = settlement.order, settlement.commission_prices
     execution = Execution.from_fills(settlement.fills)
     realized: Decimal | None = None
     if order.leg is Leg.ENTRY:
         memory = engine.apply_entry(
-            memory, tick.parameters, tick.rules, entry_of(order), execution, commission_prices=prices
+            memory,
+            tick.parameters,
+            tick.rules,
+            entry_of(order),
+            execution,
+            commission_prices=prices,
+            is_first=not order.executed_qty,
         )
     elif memory.position is None or execution.quantity > memory.position.quantity:
         # It is not dropped: the fill is recorded, and books and exchange have to be looked at by a person.
@@ -74,19 +80,8 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         _alarm(tick, order, execution)
     else:
         memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=prices)
-    if kind := told_of(order.reason):
-        tick.outbox.append(
-            level_reached(
-                tick,
-                kind,
-                # Once a position, however many orders and fills it takes to leave it.
-                f"{kind}:{tick.claim.bot_config_id}:{position.entry_key if position else order.client_order_id}",
-                reason=order.reason.value,
-                quantity=execution.quantity,
-                price=execution.average_price,
-                at=execution.executed_at,
-            )
-        )
+    if order.leg.is_protection or order.reason is TradeReason.LIQUIDATION:
+        tick.outbox.append(_level_reached(tick, order, execution, realized))
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
     commission = _commission(tick, execution, prices)
     tick.unrecorded.append(_outcome(settlement, execution, realized, unrealized, commission))
@@ -134,22 +129,31 @@ def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
     tick.messages.append(text)
 
 
-def told_of(reason: str) -> MessageKind | None:
-    """Return as what a user is told of an exit that was not the strategy's; None for one that was."""
-    if reason == ExitReason.TAKE_PROFIT:
-        return MessageKind.TAKE_PROFIT_FILLED
-    is_told = reason in {ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP, ExitReason.LIQUIDATION}
-    return MessageKind.STOP_FIRED if is_told else None
+def _level_reached(tick: Tick, order: LiveOrder, execution: Execution, realized: Decimal | None) -> Message:
+    """Tell of what has filled now: what fills in parts over several ticks is told in parts."""
+    # What the exchange ordered by itself has no row yet.
+    named, filled = order.id or order.client_order_id, canonical(order.executed(execution).executed_qty)
+    return level_reached(
+        tick,
+        f"{order.leg.value}:{named}:{filled}",
+        PositionSide.LONG if order.side is Side.SELL else PositionSide.SHORT,
+        reason=order.reason.value,
+        quantity=execution.quantity,
+        price=execution.average_price,
+        realized_pnl=realized,
+        at=execution.executed_at,
+    )
 
 
 def level_reached(
     tick: Tick,
-    kind: MessageKind,
     event_key: str,
+    side: PositionSide,
     *,
     reason: str,
     quantity: Decimal,
     price: Decimal,
+    realized_pnl: Decimal | None,
     at: datetime,
     **more: Any,
 ) -> Message:
@@ -158,13 +162,17 @@ def level_reached(
         "bot_config_id": tick.claim.bot_config_id,
         "bot": tick.claim.config.name,
         "symbol": tick.parameters.symbol,
+        "position": side.value.lower() if tick.parameters.is_futures else "spot",
         "reason": reason,
         "quantity": canonical(quantity),
         "price": canonical(price),
+        "realized_pnl": None if realized_pnl is None else canonical(realized_pnl),
+        "quote_asset": tick.rules.quote_asset,
         "at": at.isoformat(),
         **more,
     }
-    return Message(kind, event_key, payload)
+    is_profit = reason == ExitReason.TAKE_PROFIT
+    return Message(MessageKind.TAKE_PROFIT_FILLED if is_profit else MessageKind.STOP_FIRED, event_key, payload)
 
 
 def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:
