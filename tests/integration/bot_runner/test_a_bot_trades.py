@@ -187,10 +187,10 @@ def test_what_a_tick_costs(make_world: Callable[..., World], monkeypatch: pytest
     assert costs[6] == (4, 3, 28), "after an execution, no new candle: balances, open orders, price"
     assert costs[7] == costs[9] == (4, 2, 8), "a position and its stop, no new candle: open orders, price"
     # Who is the first to see a candle claims it, reads it and stores it for everybody.
-    assert costs[10] == (9, 3, 10), "a position and its stop, a new candle"
+    assert costs[10] == (7, 3, 10), "a position and its stop, a new candle"
     # Candles, balances, the order, its order list.
-    # Four statements are of the first to see the candle: with a candle that another bot has read it is 15.
-    assert costs[5] == (19, 4, 24)
+    # Two statements are of the first to see the candle, and one of its weight.
+    assert costs[5] == (15, 4, 24)
 
 
 def _cost(world: World, bot: int, minute: int) -> tuple[int, int, int]:

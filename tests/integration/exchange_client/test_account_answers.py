@@ -1,4 +1,4 @@
-"""Positions, risk tables, payments, transfers and restrictions are read exactly, page after page, or not at all."""
+"""Positions, payments, transfers and restrictions are read exactly, page after page, or not at all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.integration.exchange_client.conftest import Canned, CannedServer, Clients, http
-from tests.integration.exchange_client.requests_table import SIGNED_AT_MS
+from tests.integration.exchange_client.requests_table import FLAT, SIGNED_AT_MS
 from tradebot.errors import ConflictError, ExchangeUnavailableError
-from tradebot.exchange.account_answers import brackets_of, restrictions_of
+from tradebot.exchange.account_answers import restrictions_of, standing_of
 from tradebot.exchange.answers import milliseconds_of
 from tradebot.exchange.binance_spot import BinanceSpotClient, BinanceSpotTestnetClient
 from tradebot.exchange.ccxt_client import make_wallet
@@ -139,27 +139,15 @@ def test_a_restriction_that_is_not_yes_or_no_is_none(name: str, value: object) -
         restrictions_of({**RESTRICTIONS, name: value})
 
 
-@pytest.mark.parametrize("shape", ["a list of symbols", "the symbol alone"])
-def test_a_risk_table_is_read_in_both_of_its_shapes_smallest_first(shape: str) -> None:
-    steps = [
-        {
-            "bracket": number,
-            "initialLeverage": leverage,
-            "notionalCap": cap,
-            "notionalFloor": floor,
-            "maintMarginRatio": Decimal(rate),
-            "cum": Decimal(amount),
-        }
-        for number, leverage, floor, cap, rate, amount in (
-            (2, 50, 10_000, 50_000, "0.01", "50"),
-            (1, 75, 0, 10_000, "0.005", "0"),
-        )
-    ]
-    body = {"symbol": "BTCUSDT", "notionalCoef": Decimal("1.5"), "brackets": steps}
-    first, second = brackets_of(
-        body if shape == "the symbol alone" else [{"symbol": "X", "brackets": []}, body], "BTCUSDT"
-    )
-    assert (first.notional_floor, first.notional_cap, first.max_leverage) == (Decimal(0), Decimal(10_000), 75)
-    assert (second.maintenance_rate, second.maintenance_amount) == (Decimal("0.01"), Decimal(50))
+def test_what_an_entry_stands_on_is_read_from_one_answer_and_of_its_symbol_alone() -> None:
+    row = {**FLAT, "positionAmt": "-0.500", "leverage": "7", "isolated": True, "maxNotional": "1.0E9"}
+    assets = [{"asset": "USDT", "availableBalance": "12.5"}, {"asset": "BNB", "availableBalance": "0"}]
+    body = {"assets": assets, "positions": [{**row, "symbol": "ETHUSDT", "leverage": "20"}, row]}
+    standing = standing_of(body, "BTCUSDT")
+    assert standing.free == {"USDT": Decimal("12.5"), "BNB": Decimal(0)}
+    assert standing[1:] == (Decimal("-0.5"), 7, True, Decimal(1_000_000_000))
     with pytest.raises(ExchangeUnavailableError):
-        brackets_of(body, "ETHUSDT")
+        standing_of(body, "XRPUSDT")
+    hedged = {**body, "positions": [*body["positions"], {**row, "positionSide": "SHORT", "positionAmt": "-1"}]}
+    with pytest.raises(ConflictError, match="one-way"):
+        standing_of(hedged, "BTCUSDT")

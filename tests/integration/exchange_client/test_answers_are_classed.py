@@ -199,29 +199,25 @@ def test_a_transfer_is_sent_once_and_in_doubt_unless_it_was_surely_refused(
 
 def test_a_margin_type_that_is_set_already_is_no_error(canned_server: CannedServer, clients: Clients) -> None:
     canned_server.play(
-        http(200, [FLAT]),
         http(400, {"code": -4046, "msg": "No need to change margin type."}),
         http(200, {"leverage": 5, "maxNotionalValue": "1000000", "symbol": "BTCUSDT"}),
     )
-    clients.fresh("futures").prepare_symbol("BTCUSDT", 5)
+    assert clients.fresh("futures").prepare_symbol("BTCUSDT", 5) == 1_000_000
     assert [line.split("?")[0] for line, _ in canned_server.requests] == [
-        "GET /fapi/v2/positionRisk",
         "POST /fapi/v1/marginType HTTP/1.1",
         "POST /fapi/v1/leverage HTTP/1.1",
     ]
 
 
 @pytest.mark.parametrize("held", ["0.500", "-0.500"])
-def test_a_position_that_is_not_ours_is_refused_before_anything_is_set(
+def test_a_position_is_read_with_its_sign_and_one_of_hedge_mode_is_refused(
     held: str, canned_server: CannedServer, clients: Clients
 ) -> None:
     canned_server.play(http(500))
     client = clients.fresh("futures")
     canned_server.play(http(200, [{**FLAT, "positionAmt": held, "entryPrice": "22000", "liquidationPrice": "1.5"}]))
     assert client.position("BTCUSDT").quantity == Decimal(held)
-    with pytest.raises(ConflictError, match="close it first"):
-        client.prepare_symbol("BTCUSDT", 5)
     canned_server.play(http(200, [FLAT, {**FLAT, "positionSide": "SHORT", "positionAmt": "-1"}]))
     with pytest.raises(ConflictError, match="one-way"):
-        client.prepare_symbol("BTCUSDT", 5)
+        client.position("BTCUSDT")
     assert canned_server.connections == 1

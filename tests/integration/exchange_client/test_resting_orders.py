@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count, pairwise
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,8 +176,11 @@ def test_a_futures_position_has_a_stop_and_a_take_profit_that_can_be_asked_for_a
     exchange: ExchangeProcess,
 ) -> None:
     client = client_of(exchange, "futures")
-    client.prepare_symbol("BTCUSDT", 5)
-    assert (client.position("BTCUSDT").quantity, client.position("BTCUSDT").leverage) == (Decimal(0), 5)
+    before = client.standing("BTCUSDT")
+    assert (before.free["USDT"], before.quantity, before.is_isolated) == (Decimal(10_000), Decimal(0), False)
+    assert client.prepare_symbol("BTCUSDT", 5) > before.notional_cap, "less leverage allows more"
+    after = client.standing("BTCUSDT")
+    assert (after.leverage, after.is_isolated) == (5, True)
     enter(client)
     position = client.position("BTCUSDT")
     assert (position.quantity, position.leverage) == (QUANTITY, 5)
@@ -222,7 +225,7 @@ def test_a_stop_that_was_hit_names_the_order_that_it_became(exchange: ExchangePr
     assert client.open_stops("BTCUSDT") == ()
 
 
-def test_funding_is_listed_from_the_stamp_on_and_brackets_join_without_a_gap(exchange: ExchangeProcess) -> None:
+def test_funding_is_listed_from_the_stamp_on(exchange: ExchangeProcess) -> None:
     client = client_of(exchange, "futures")
     client.prepare_symbol("BTCUSDT", 5)
     enter(client)
@@ -235,11 +238,6 @@ def test_funding_is_listed_from_the_stamp_on_and_brackets_join_without_a_gap(exc
     assert (paid.symbol, paid.asset, paid.paid_at.replace(microsecond=0)) == ("BTCUSDT", "USDT", stamp)
     assert paid.amount < 0, "a long pays a positive rate"
     assert client.funding_payments("BTCUSDT", stamp + timedelta(minutes=1)) == ()
-    brackets = client.leverage_brackets("BTCUSDT")
-    assert brackets[0].notional_floor == 0
-    assert all(a.notional_cap == b.notional_floor for a, b in pairwise(brackets))
-    assert [one.max_leverage for one in brackets] == sorted((one.max_leverage for one in brackets), reverse=True)
-    assert brackets[0].maintenance_rate == Decimal("0.004")
 
 
 def test_a_key_without_the_markets_right_is_told_so_and_the_other_market_goes_on(exchange: ExchangeProcess) -> None:

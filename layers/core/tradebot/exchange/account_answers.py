@@ -18,14 +18,14 @@ from tradebot.exchange.answers import (
 from tradebot.exchange.venue_records import (
     FundingPayment,
     FundingSettlement,
+    FuturesStanding,
     KeyReport,
-    LeverageBracket,
     Transfer,
     VenuePosition,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
 
@@ -36,15 +36,7 @@ def balances_of(rows: Any, name: str) -> Mapping[str, Decimal]:
 
 def position_of(body: Any, symbol: str) -> VenuePosition:
     """Read positionRisk of one symbol. ConflictError where the account holds one side apart (hedge mode)."""
-    rows = [row for row in rows_of(body) if row.get("symbol") == symbol]
-    sides = [row for row in rows if row.get("positionSide") != "BOTH"]
-    if any(decimal_of(row.get("positionAmt")) for row in sides):
-        raise ConflictError(
-            f"the account holds {symbol} in hedge mode: close that position and switch the account to one-way mode"
-        )
-    row = next((row for row in rows if row.get("positionSide") == "BOTH"), None)
-    if row is None:
-        raise UnreadableAnswerError("the exchange's answer lacks the position that was asked for")
+    row = _one_way_row(rows_of(body), symbol)
     return VenuePosition(
         symbol=symbol,
         quantity=decimal_of(row.get("positionAmt")),
@@ -55,24 +47,34 @@ def position_of(body: Any, symbol: str) -> VenuePosition:
     )
 
 
-def brackets_of(body: Any, symbol: str) -> tuple[LeverageBracket, ...]:
-    """Read leverageBracket: a list of symbols, or the one that was asked for."""
-    entries = [body] if isinstance(body, dict) else rows_of(body)
-    entry = next((one for one in entries if one.get("symbol") == symbol), None)
-    rows = rows_of(entry, "brackets")
-    if not rows:
-        raise UnreadableAnswerError("the exchange's answer holds a risk table without a step")
-    brackets = [
-        LeverageBracket(
-            notional_floor=decimal_of(row.get("notionalFloor")),
-            notional_cap=decimal_of(row.get("notionalCap")),
-            max_leverage=integer_of(row.get("initialLeverage")),
-            maintenance_rate=decimal_of(row.get("maintMarginRatio")),
-            maintenance_amount=decimal_of(row.get("cum")),
+def standing_of(body: Any, symbol: str) -> FuturesStanding:
+    """Read what an account's second version says for an entry in one symbol; errors as `position_of`."""
+    row = _one_way_row(rows_of(body, "positions"), symbol)
+    return FuturesStanding(
+        free=balances_of(rows_of(body, "assets"), "availableBalance"),
+        quantity=decimal_of(row.get("positionAmt")),
+        leverage=integer_of(row.get("leverage")),
+        is_isolated=flag_of(row, "isolated"),
+        notional_cap=decimal_of(row.get("maxNotional")),
+    )
+
+
+def notional_cap_of(body: Any) -> Decimal:
+    """Read the largest position that a leverage allows from the answer to setting it."""
+    return decimal_of(field_of(body, "maxNotionalValue"))
+
+
+def _one_way_row(listed: Sequence[Mapping[str, Any]], symbol: str) -> Mapping[str, Any]:
+    rows = [row for row in listed if row.get("symbol") == symbol]
+    sides = [row for row in rows if row.get("positionSide") != "BOTH"]
+    if any(decimal_of(row.get("positionAmt")) for row in sides):
+        raise ConflictError(
+            f"the account holds {symbol} in hedge mode: close that position and switch the account to one-way mode"
         )
-        for row in rows
-    ]
-    return tuple(sorted(brackets, key=lambda one: one.notional_floor))
+    row = next((row for row in rows if row.get("positionSide") == "BOTH"), None)
+    if row is None:
+        raise UnreadableAnswerError("the exchange's answer lacks the position that was asked for")
+    return row
 
 
 def funding_of(row: Mapping[str, Any]) -> FundingPayment:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tradebot.exchange.venue_records import (
         FundingPayment,
         FundingSettlement,
-        LeverageBracket,
+        FuturesStanding,
         VenueOrder,
         VenueOrderList,
         VenuePosition,
@@ -173,11 +173,14 @@ class BinanceClient:
     def cancel_stop(self, client_algo_id: str, signed_at_ms: int | None = None) -> None:
         raise NotImplementedError("algo stops are futures'")
 
+    def standing(self, symbol: str) -> FuturesStanding:
+        raise NotImplementedError("margin is futures'")
+
+    def prepare_symbol(self, symbol: str, leverage: int) -> Decimal:
+        raise NotImplementedError("leverage is futures'")
+
     def position(self, symbol: str) -> VenuePosition:
         raise NotImplementedError("positions are futures'")
-
-    def leverage_brackets(self, symbol: str) -> tuple[LeverageBracket, ...]:
-        raise NotImplementedError("leverage is futures'")
 
     def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
         raise NotImplementedError("funding is futures'")

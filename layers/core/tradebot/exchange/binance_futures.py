@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradebot.domain.order import OrderType
-from tradebot.errors import ConflictError, ExchangeError
+from tradebot.errors import ExchangeError
 from tradebot.exchange import answers, outgoing
 from tradebot.exchange.account_answers import (
     balances_of,
-    brackets_of,
     can_trade,
     funding_of,
+    notional_cap_of,
     position_of,
     settlement_of,
+    standing_of,
 )
 from tradebot.exchange.answers import UnreadableAnswerError
 from tradebot.exchange.binance import BinanceClient
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tradebot.exchange.venue_records import (
         FundingPayment,
         FundingSettlement,
-        LeverageBracket,
+        FuturesStanding,
         VenueOrder,
         VenuePosition,
         VenueStop,
@@ -81,24 +82,21 @@ class BinanceFuturesClient(BinanceClient):
 
     # --- Positions ---
 
-    def prepare_symbol(self, symbol: str, leverage: int) -> None:
-        if self.position(symbol).quantity:
-            raise ConflictError(
-                f"the account already holds a futures position in {symbol} that this bot did not open: close it first"
-            )
+    def standing(self, symbol: str) -> FuturesStanding:
+        # The third version leaves out symbols without a position, and the settings of all.
+        return standing_of(self._ask("fapiPrivateV2GetAccount"), symbol)
+
+    def prepare_symbol(self, symbol: str, leverage: int) -> Decimal:
         try:
             self._ask("fapiPrivatePostMarginType", {"symbol": symbol, "marginType": "ISOLATED"})
         except ExchangeError as error:
             if error.exchange_code != ALREADY_ISOLATED_CODE:
                 raise
-        self._ask("fapiPrivatePostLeverage", {"symbol": symbol, "leverage": leverage})
+        return notional_cap_of(self._ask("fapiPrivatePostLeverage", {"symbol": symbol, "leverage": leverage}))
 
     def position(self, symbol: str) -> VenuePosition:
         # The third version leaves the leverage out, which would be a second request.
         return position_of(self._ask("fapiPrivateV2GetPositionRisk", {"symbol": symbol}), symbol)
-
-    def leverage_brackets(self, symbol: str) -> tuple[LeverageBracket, ...]:
-        return brackets_of(self._ask("fapiPrivateGetLeverageBracket", {"symbol": symbol}), symbol)
 
     def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
         found: list[FundingPayment] = []

@@ -53,9 +53,6 @@ class BinanceSpotClient(BinanceClient):
         body = self._ask("privateGetAccount", {"omitZeroBalances": "true"})
         return balances_of(answers.field_of(body, "balances"), "free")
 
-    def prepare_symbol(self, symbol: str, leverage: int) -> None:
-        """Spot has neither leverage nor positions."""
-
     # --- Order lists ---
 
     def place_oco(self, request: OcoRequest, signed_at_ms: int) -> VenueOrderList:

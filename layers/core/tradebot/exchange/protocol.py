@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from tradebot.exchange.venue_records import (
     FundingPayment,
     FundingSettlement,
+    FuturesStanding,
     KeyReport,
-    LeverageBracket,
     StopStatus,
     Transfer,
     VenueOrder,
@@ -32,9 +32,9 @@ __all__ = [
     "ExchangeClient",
     "FundingPayment",
     "FundingSettlement",
+    "FuturesStanding",
     "KeyChecker",
     "KeyReport",
-    "LeverageBracket",
     "MarketData",
     "MarketSource",
     "StopStatus",
@@ -134,15 +134,16 @@ class Account(Funded, Protocol):
     What changes something is sent once and carries `signed_at_ms`: wire time taken BEFORE the commit that proved the
     lease, so that a worker that froze since is refused by the exchange. ExchangeUnavailableError from such a method
     means UNKNOWN: it may have happened. Reads that meet a clock error measure the offset again and ask once more.
-    Order lists are spot's; stops, positions, brackets and funding are futures': on the other market they are defects of
-    the caller (NotImplementedError).
+    Order lists are spot's; margin, stops, positions and funding are futures': on the other market they are
+    defects of the caller (NotImplementedError).
     """
 
-    def prepare_symbol(self, symbol: str, leverage: int) -> None:
-        """Set isolated margin and leverage before the first entry, and refuse a position that is not ours.
+    def standing(self, symbol: str) -> FuturesStanding:
+        """Return what is free, what is held of the symbol and how it is set; ConflictError in hedge mode."""
+        ...
 
-        Three requests on futures, none on spot.
-        """
+    def prepare_symbol(self, symbol: str, leverage: int) -> Decimal:
+        """Set isolated margin and leverage, which takes two requests; return the largest position in quote."""
         ...
 
     def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:
@@ -213,10 +214,6 @@ class Account(Funded, Protocol):
 
     def position(self, symbol: str) -> VenuePosition:
         """Return the symbol's position, quantity zero where there is none."""
-        ...
-
-    def leverage_brackets(self, symbol: str) -> tuple[LeverageBracket, ...]:
-        """Return the symbol's risk table, smallest notional first."""
         ...
 
     def funding_payments(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -100,6 +101,19 @@ class VenuePosition(NamedTuple):
     liquidation_price: Decimal | None = None
 
 
+class FuturesStanding(NamedTuple):
+    """What an entry on futures depends on."""
+
+    #: What new positions may use, by asset.
+    free: Mapping[str, Decimal]
+    #: What the account holds of the symbol; above zero: long.
+    quantity: Decimal
+    leverage: int
+    is_isolated: bool
+    #: The largest position that the exchange allows at this leverage, in quote.
+    notional_cap: Decimal
+
+
 class FundingPayment(NamedTuple):
     """What one funding stamp took (below zero) or gave."""
 
@@ -117,16 +131,6 @@ class FundingSettlement(NamedTuple):
     rate: Decimal
     #: Older history has none.
     mark_price: Decimal | None
-
-
-class LeverageBracket(NamedTuple):
-    """One step of a futures symbol's risk table: positions of a notional in [floor, cap)."""
-
-    notional_floor: Decimal
-    notional_cap: Decimal
-    max_leverage: int
-    maintenance_rate: Decimal
-    maintenance_amount: Decimal
 
 
 class Transfer(NamedTuple):

@@ -55,10 +55,10 @@ _WEIGHTS: dict[str, _Weight] = {
     "fapiPrivateGetOpenAlgoOrders": ("symbol", 1, 40),
     "fapiPrivateGetAccountConfig": 5,
     "fapiPrivateV3GetBalance": 5,
+    "fapiPrivateV2GetAccount": 5,
     "fapiPrivateV2GetPositionRisk": 5,
     "fapiPrivatePostMarginType": 1,
     "fapiPrivatePostLeverage": 1,
-    "fapiPrivateGetLeverageBracket": 1,
     "fapiPrivateGetIncome": 30,
 }
 

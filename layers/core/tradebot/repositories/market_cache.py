@@ -25,7 +25,7 @@ LISTING_KEPT_SECONDS = 3_600
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _READ = text(f"""
-    SELECT s.covered_from, s.covered_to, s.opening_at, s.opening_price,
+    SELECT s.covered_from, s.covered_to, s.opening_at, s.opening_price, s.answered_at,
         coalesce(s.answered_to >= CAST(:end_at AS timestamptz)
             AND s.answered_at > clock_timestamp() - interval '{ANSWER_KEPT_SECONDS} s', false) AS was_just_asked,
         (SELECT string_agg(concat_ws(',', (extract(epoch FROM c.open_at) * 1000)::bigint,
@@ -39,17 +39,17 @@ _CLAIM_SERIES = text(f"""
     VALUES (:venue, :symbol, :timeframe, clock_timestamp() + interval '{CLAIM_SECONDS} s')
     ON CONFLICT (venue, symbol, timeframe) DO UPDATE SET fetching_until = EXCLUDED.fetching_until
         WHERE s.fetching_until IS NULL OR s.fetching_until <= clock_timestamp()
-    RETURNING id
+    RETURNING id, answered_at
 """)  # noqa: S608
-_STORE_CANDLES = text("""
-    INSERT INTO candles (series_id, open_at, open, high, low, close, volume)
-    SELECT CAST(:series_id AS int), to_timestamp(ms / 1000.0), o, h, l, c, v
-    FROM unnest(CAST(:open_ms AS bigint[]), CAST(:opens AS numeric[]), CAST(:highs AS numeric[]),
-        CAST(:lows AS numeric[]), CAST(:closes AS numeric[]), CAST(:volumes AS numeric[])) AS r (ms, o, h, l, c, v)
-    ON CONFLICT DO NOTHING
-""")
 # A stretch that does not touch the one that is covered takes its place: what is covered has no hole.
-_COVER = text("""
+_STORE_CANDLES = text("""
+    WITH stored AS (
+        INSERT INTO candles (series_id, open_at, open, high, low, close, volume)
+        SELECT CAST(:series_id AS int), to_timestamp(ms / 1000.0), o, h, l, c, v
+        FROM unnest(CAST(:open_ms AS bigint[]), CAST(:opens AS numeric[]), CAST(:highs AS numeric[]),
+            CAST(:lows AS numeric[]), CAST(:closes AS numeric[]), CAST(:volumes AS numeric[])) AS r (ms, o, h, l, c, v)
+        ON CONFLICT DO NOTHING
+    )
     UPDATE candle_series SET
         covered_from = CASE WHEN r.to_at >= covered_from AND r.from_at <= covered_to
             THEN least(covered_from, r.from_at) ELSE r.from_at END,
@@ -131,6 +131,17 @@ class CandleView:
     #: Of the candle that opens where the stretch ends, if it is known.
     opening_price: Decimal | None
     is_complete: bool
+    #: When the exchange last answered for the series.
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesClaim:
+    """The right to read a series for everybody."""
+
+    series_id: int
+    #: As it stood when this one claimed it.
+    answered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,8 @@ def read_candles(
     has_all = covers and not (with_opening and opening_price is None)
     reaches = start_at >= end_at or (row.covered_from is not None and row.covered_from <= start_at)
     candles = [] if row.packed is None else [_candle(one) for one in row.packed.split(";")]
-    return CandleView(candles, opening_price, is_complete=has_all or (reaches and row.was_just_asked))
+    is_complete = has_all or (reaches and row.was_just_asked)
+    return CandleView(candles, opening_price, is_complete=is_complete, answered_at=row.answered_at)
 
 
 def _candle(packed: str) -> Candle:
@@ -163,10 +175,10 @@ def _candle(packed: str) -> Candle:
     return Candle(_EPOCH + timedelta(milliseconds=int(open_ms)), *(Decimal(number) for number in numbers))
 
 
-def claim_series(session: Session, series: Series) -> int | None:
-    """Return the series' id where this worker is to read it; None where another one does."""
-    found: int | None = session.execute(_CLAIM_SERIES, series.values()).scalar()
-    return found
+def claim_series(session: Session, series: Series) -> SeriesClaim | None:
+    """Return a claim where this worker is to read the series; None where another one does."""
+    row = session.execute(_CLAIM_SERIES, series.values()).one_or_none()
+    return None if row is None else SeriesClaim(*row)
 
 
 def release_series(session: Session, series_id: int) -> None:
@@ -184,20 +196,16 @@ def store_candles(
     opening: Candle | None,
 ) -> None:
     """Store closed candles and what they cover, and give the claim back. One that is there stays as it is."""
-    if candles:
-        stamps = ",".join(str((one.open_time - _EPOCH) // timedelta(milliseconds=1)) for one in candles)
-        columns = {
+    session.execute(
+        _STORE_CANDLES,
+        {
+            "series_id": series_id,
+            "open_ms": _array((one.open_time - _EPOCH) // timedelta(milliseconds=1) for one in candles),
             "opens": _array(one.open for one in candles),
             "highs": _array(one.high for one in candles),
             "lows": _array(one.low for one in candles),
             "closes": _array(one.close for one in candles),
             "volumes": _array(one.volume for one in candles),
-        }
-        session.execute(_STORE_CANDLES, {"series_id": series_id, "open_ms": "{" + stamps + "}", **columns})
-    session.execute(
-        _COVER,
-        {
-            "series_id": series_id,
             "from_at": covered[0],
             "to_at": covered[1],
             "answered_to": answered_to,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Interval, cast, exists, func, insert, literal, select, text, union_all, update
+from sqlalchemy import Interval, cast, func, insert, literal, select, text, tuple_, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tradebot.domain.money import ZERO, display_price, exact, ratio
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sqlalchemy import ColumnElement
+    from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.orm import Session
 
     from tradebot.domain.order import Execution
@@ -161,21 +162,25 @@ def insert_adopted(session: Session, claim: Claim, order: LiveOrder, market_type
     return replace(order, id=row_id)
 
 
-def count_attempts(session: Session, claim: Claim, decision_key: str, leg: Leg) -> Attempts:
-    """Return how often the decision has been sent, what was executed of it, and how often it was refused."""
-    row = session.execute(
+def find_attempts(session: Session, claim: Claim, *decisions: tuple[str, Leg]) -> list[Attempts]:
+    """Return of each decision and leg how often it has been sent, what was executed of it, how often it was refused."""
+    rows = session.execute(
         select(
+            Order.decision_key,
+            Order.leg,
             func.count(),
-            func.coalesce(func.sum(Order.executed_qty), 0),
+            func.sum(Order.executed_qty),
             func.count().filter(Order.status == OrderStatus.REJECTED),
-        ).where(
+        )
+        .where(
             Order.bot_config_id == claim.bot_config_id,
             Order.user_id == claim.user_id,
-            Order.decision_key == decision_key,
-            Order.leg == leg,
+            tuple_(Order.decision_key, Order.leg).in_(decisions),
         )
-    ).one()
-    return Attempts(*row)
+        .group_by(Order.decision_key, Order.leg)
+    )
+    found = {(key, leg): Attempts(count, executed, refused) for key, leg, count, executed, refused in rows}
+    return [found.get(decision, Attempts(0, ZERO, 0)) for decision in decisions]
 
 
 def insert_intents(
@@ -241,67 +246,46 @@ def settle_order(
     session: Session,
     claim: Claim,
     order_id: int,
+    values: Mapping[str, Any],
     *,
-    status: OrderStatus,
-    venue_order_id: str | None = None,
-    executed_qty: Decimal | None = None,
-    avg_price: Decimal | None = None,
-    last_error: str | None = None,
+    fills: Sequence[Mapping[str, Any]] = (),
+    trade: Mapping[str, Any] | None = None,
 ) -> None:
-    """Store what is known of an order. Terminal ones never move: an order that somebody settled already stays."""
-    known = {"venue_order_id": venue_order_id, "executed_qty": executed_qty, "avg_price": avg_price}
-    session.execute(
-        update(Order)
-        .where(Order.id == order_id, Order.user_id == claim.user_id, text(LIVE_STATUSES))
-        .values(
-            status=status,
-            last_error=last_error,
-            **{name: value for name, value in known.items() if value is not None},
-        ),
-        execution_options={"synchronize_session": False},
+    """Store what is known of an order, and with it the fills and the trade of what has executed, in one statement.
+
+    Terminal orders never move: one that somebody settled already stays. A fill that is known by its trade id stays as
+    it is.
+    """
+    settled = (
+        update(Order).where(Order.id == order_id, Order.user_id == claim.user_id, text(LIVE_STATUSES)).values(**values)
     )
-
-
-def insert_fills(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert executions; one that is known by its trade id stays as it is."""
-    session.execute(
+    if trade is None:
+        session.execute(settled, execution_options={"synchronize_session": False})
+        return
+    filled = (
         upsert(Fill)
-        .values(list(rows))
+        .values(list(fills))
         .on_conflict_do_nothing(index_elements=[Fill.venue, Fill.account, Fill.symbol, Fill.trade_id])
     )
+    session.execute(_trade(trade).add_cte(settled.cte("settled"), filled.cte("filled")))
 
 
-def add_to_trade(session: Session, row: Mapping[str, Any]) -> None:
+def _trade(row: Mapping[str, Any]) -> Insert:
     """Insert the trade of an executed order; where an earlier part of it is there already, add this one to it."""
     insertion = upsert(Trade).values(**row)
     new, old = insertion.excluded, Trade
     quantity = old.quantity_filled + new.quantity_filled
     quote = old.quote_quantity_filled + new.quote_quantity_filled
-    session.execute(
-        insertion.on_conflict_do_update(
-            index_elements=[Trade.binance_order_id],
-            set_={
-                "quantity_filled": quantity,
-                "quote_quantity_filled": quote,
-                # Cut to the column's decimals, as the first part's average was.
-                "price": func.trunc(quote / quantity, 12),
-                "commission_amount": old.commission_amount + new.commission_amount,
-                "pnl": new.pnl,
-                "realized_pnl": old.realized_pnl + new.realized_pnl,
-                "timestamp": new.timestamp,
-            },
-        )
+    return insertion.on_conflict_do_update(
+        index_elements=[Trade.binance_order_id],
+        set_={
+            "quantity_filled": quantity,
+            "quote_quantity_filled": quote,
+            # Cut to the column's decimals, as the first part's average was.
+            "price": func.trunc(quote / quantity, 12),
+            "commission_amount": old.commission_amount + new.commission_amount,
+            "pnl": new.pnl,
+            "realized_pnl": old.realized_pnl + new.realized_pnl,
+            "timestamp": new.timestamp,
+        },
     )
-
-
-def has_entered_since_start(session: Session, claim: Claim) -> bool:
-    """Tell whether an entry was executed since the bot was started: leverage and margin type are set then."""
-    started_at = select(BotState.started_at).where(BotState.id == claim.bot_config_id).scalar_subquery()
-    entered = exists().where(
-        Order.bot_config_id == claim.bot_config_id,
-        Order.user_id == claim.user_id,
-        Order.leg == Leg.ENTRY,
-        Order.executed_qty > 0,
-        Order.created_at >= started_at,
-    )
-    return bool(session.scalar(select(entered)))

@@ -89,15 +89,15 @@ class MarketCache:
             with self.open_session(None) as session:
                 view = read_candles(session, series, start_at, end_at, with_opening=with_opening)
                 claimed = None if view.is_complete else claim_series(session, series)
-                if claimed is not None:
-                    # Another worker may have read it since this one looked.
+                if claimed is not None and claimed.answered_at != view.answered_at:
+                    # Another worker has read it since this one looked.
                     view = read_candles(session, series, start_at, end_at, with_opening=with_opening)
                     if view.is_complete:
-                        release_series(session, claimed)
+                        release_series(session, claimed.series_id)
             if view.is_complete:
                 return view
             if claimed is not None:
-                return self._fetch_candles(series, claimed, start_at, end_at)
+                return self._fetch_candles(series, claimed.series_id, start_at, end_at)
             _wait(gives_up_at, f"{series.symbol}'s candles")
 
     def _fetch_candles(self, series: Series, series_id: int, start_at: datetime, end_at: datetime) -> CandleView:

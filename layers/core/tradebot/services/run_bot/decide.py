@@ -13,6 +13,7 @@ from tradebot.engine.memory import BotMemory
 from tradebot.engine.paper import is_paper
 from tradebot.errors import ExchangeBudgetError, ExchangeUnavailableError
 from tradebot.exchange.gate import Urgency
+from tradebot.services.run_bot.margin import ready_margin
 from tradebot.services.run_bot.market_view import has_new_candle, new_candles, stale_data, warm_up_candles
 from tradebot.services.run_bot.protect import resting_levels
 
@@ -40,6 +41,9 @@ def is_starting(tick: Tick) -> bool:
 def start(tick: Tick) -> None:
     """Warm the indicators up afresh, which trades nothing. Money, position and the day's counters stay."""
     memory = fresh_memory(tick) if tick.memory is None else engine.restart_memory(tick.memory, tick.parameters)
+    if tick.parameters.is_futures and memory.position is None:
+        # Here, so that its user hears at once what the exchange does not take, and entries have it behind them.
+        ready_margin(tick)
     memory = engine.warm_up(memory, tick.parameters, warm_up_candles(tick))
     tick.remember(memory)
     tick.price = memory.last_close

@@ -11,16 +11,14 @@ from tradebot.engine.tick import drop_entry
 from tradebot.errors import ExchangeBudgetError
 from tradebot.exchange.gate import Urgency
 from tradebot.observability import measure_milliseconds
-from tradebot.repositories.orders import has_entered_since_start
 from tradebot.services.exchange_budget import ENTRY_WEIGHT
 from tradebot.services.run_bot.leave import leave
+from tradebot.services.run_bot.margin import ready_margin
 from tradebot.services.run_bot.place_order import Draft, place
 from tradebot.services.run_bot.transfer import top_up
 from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tradebot.engine.decision import Decision, EntryDecision
     from tradebot.services.run_bot.context import Tick
 
@@ -52,33 +50,21 @@ def _enter(tick: Tick, decision: EntryDecision) -> None:
         return
     account = tick.account
     account.synchronise_clock()
-    free = account.free_balances().get(tick.rules.quote_asset, ZERO)
+    margin = ready_margin(tick) if tick.parameters.is_futures else None
+    if tick.parameters.is_futures and margin is None:
+        return
+    free = (account.free_balances() if margin is None else margin.free).get(tick.rules.quote_asset, ZERO)
     if top_up(tick, decision, free):
         free = account.free_balances().get(tick.rules.quote_asset, ZERO)
-    cap = _notional_cap(tick) if tick.parameters.is_futures else None
+    cap = None if margin is None else margin.notional_cap
     size = size_entry(memory, tick.parameters, tick.rules, decision, free_quote=free, notional_cap=cap)
     if not isinstance(size, EntrySize):
         tick.messages.append(size.message)
         tick.remember(drop_entry(memory))
         return
-    if tick.parameters.is_futures:
-        _prepare(tick)
     measure_milliseconds("EntryDelay", (tick.market_now - decision.close_at).total_seconds() * 1000)
     sent = place(tick, Draft(decision.decision_key, Leg.ENTRY, decision.side, size.quantity, decision.reason))
     if sent.refusal is not None:
         tick.messages.append(f"The entry order was not accepted: {sent.refusal.message}")
         if tick.memory is not None:
             tick.remember(drop_entry(tick.memory))
-
-
-def _prepare(tick: Tick) -> None:
-    with tick.open_session(tick.claim.user_id) as session:
-        is_prepared = has_entered_since_start(session, tick.claim)
-    if not is_prepared:
-        tick.account.prepare_symbol(tick.parameters.symbol, tick.parameters.leverage)
-
-
-def _notional_cap(tick: Tick) -> Decimal:
-    """Return the largest position that the exchange allows at the bot's leverage."""
-    brackets = tick.account.leverage_brackets(tick.parameters.symbol)
-    return max((one.notional_cap for one in brackets if one.max_leverage >= tick.parameters.leverage), default=ZERO)

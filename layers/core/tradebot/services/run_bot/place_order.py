@@ -20,7 +20,7 @@ from tradebot.errors import (
     OrderRejectedError,
 )
 from tradebot.models import TradeReason
-from tradebot.repositories.orders import Intent, LiveOrder, count_attempts, insert_intents
+from tradebot.repositories.orders import Intent, LiveOrder, find_attempts, insert_intents
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.record import clear_recorded, record, state_columns
 from tradebot.services.run_bot.recover import find
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradebot.domain.order import Side
+    from tradebot.repositories.orders import Attempts
     from tradebot.services.run_bot.context import Tick
 
 #: Of the function's time: an order may take 10 s to answer, and what became of it has to be recorded.
@@ -71,10 +72,11 @@ class Sent:
         return any(one.status.is_in_doubt for one in self.settlements)
 
 
-def place(tick: Tick, *drafts: Draft, protects: bool = False) -> Sent:
+def place(tick: Tick, *drafts: Draft, protects: bool = False, tried: Attempts | None = None) -> Sent:
     """Send the orders of one request, two for an order list, and book what became of them.
 
     Stops and take profits, and what `protects` in their stead, are sent for a bot that its user stopped meanwhile too.
+    `tried` is what has been sent for the first one's decision, where this tick has read that and sent none since.
     Raise LeaseLostError where they may not be sent any more: the lease is gone, the user stopped the bot,
     or it is an entry and a kill switch is on.
     """
@@ -83,7 +85,7 @@ def place(tick: Tick, *drafts: Draft, protects: bool = False) -> Sent:
         tick.messages.append("Too little of the function's time was left to send an order; the next tick tries again.")
         return Sent()
     tick.account.synchronise_clock()
-    sent = _attempt(tick, drafts, protects=protects)
+    sent = _attempt(tick, drafts, protects=protects, tried=tried)
     if sent is None:
         # Not executed, for sure. One new attempt has ids, intents and a timestamp of its own.
         tick.account.synchronise_clock(force=True)
@@ -94,9 +96,9 @@ def place(tick: Tick, *drafts: Draft, protects: bool = False) -> Sent:
     return sent
 
 
-def _attempt(tick: Tick, drafts: Sequence[Draft], *, protects: bool) -> Sent | None:
+def _attempt(tick: Tick, drafts: Sequence[Draft], *, protects: bool, tried: Attempts | None = None) -> Sent | None:
     """Record and send once; None where the exchange found the timestamp wrong."""
-    orders = _record_intents(tick, drafts, protects=protects or drafts[0].leg.is_protection)
+    orders = _record_intents(tick, drafts, tried, protects=protects or drafts[0].leg.is_protection)
     if orders is None:
         return Sent()
     name = drafts[0].leg.value
@@ -129,14 +131,16 @@ def _attempt(tick: Tick, drafts: Sequence[Draft], *, protects: bool) -> Sent | N
     return Sent(tuple(settlements), refusal)
 
 
-def _record_intents(tick: Tick, drafts: Sequence[Draft], *, protects: bool) -> list[LiveOrder] | None:
+def _record_intents(
+    tick: Tick, drafts: Sequence[Draft], tried: Attempts | None, *, protects: bool
+) -> list[LiveOrder] | None:
     """Commit the intents, together with what is unrecorded so far. None: the decision was executed already."""
     claim, first = tick.claim, drafts[0]
     # Before the commit that proves the lease: a worker that freezes from here on is refused by the exchange.
     signed_at_ms = tick.account.wire_now_ms()
     with tick.open_session(claim.user_id) as session:
         record(session, tick)
-        attempts = count_attempts(session, claim, first.decision_key, first.leg)
+        attempts = tried or find_attempts(session, claim, (first.decision_key, first.leg))[0]
         if first.leg is Leg.ENTRY and attempts.executed_quantity > 0:
             return None
         intents = [_intent(tick, draft, attempts.count + 1, signed_at_ms, is_list=len(drafts) > 1) for draft in drafts]

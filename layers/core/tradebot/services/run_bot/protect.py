@@ -20,7 +20,7 @@ from tradebot.errors import (
     StopWouldTriggerError,
 )
 from tradebot.exchange.gate import Urgency
-from tradebot.repositories.orders import count_attempts
+from tradebot.repositories.orders import find_attempts
 from tradebot.services.exchange_budget import EXIT_WEIGHT
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradebot.domain.order import Side
-    from tradebot.repositories.orders import LiveOrder
+    from tradebot.repositories.orders import Attempts, LiveOrder
     from tradebot.services.run_bot.context import Tick
 
 #: Of the function's time, what a wait for the quiet time has to leave: a query, its list, a new order, the record.
@@ -49,6 +49,11 @@ class Protection:
     stop_price: Decimal
     reason: ExitReason
     take_profit_price: Decimal
+
+    @property
+    def take_profit_key(self) -> str:
+        """Where the take profit is an order of its own."""
+        return f"{self.key}:take_profit"
 
     def is_stop(self, order: LiveOrder) -> bool:
         """Whether an order is the stop that is wanted."""
@@ -178,7 +183,12 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
     """The new stop first, then the old one goes; both only reduce, so that the two cannot sell more than is held."""
     stops = [order for order in tick.resting if order.leg is Leg.STOP]
     good = next((order for order in stops if wanted.is_stop(order)), None)
+    tried = None
     if good is None:
+        with tick.open_session(tick.claim.user_id) as session:
+            tried = find_attempts(
+                session, tick.claim, (wanted.key, Leg.STOP), (wanted.take_profit_key, Leg.TAKE_PROFIT)
+            )
         draft = Draft(
             wanted.key,
             Leg.STOP,
@@ -189,7 +199,7 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
             reduce_only=True,
             stop_price=wanted.stop_price,
         )
-        sent = _place(tick, draft)
+        sent = _place(tick, draft, tried=tried[0])
         if tick.is_market_closed:
             _say_that_it_waits(tick)
             return
@@ -200,10 +210,10 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
             return
     withdraw(tick, [order for order in stops if order is not good])
     if _wanted(tick) == wanted:
-        _rest_take_profit(tick, wanted)
+        _rest_take_profit(tick, wanted, None if tried is None else tried[1])
 
 
-def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
+def _rest_take_profit(tick: Tick, wanted: Protection, tried: Attempts | None) -> None:
     if any(order.leg is Leg.TAKE_PROFIT for order in tick.in_doubt):
         return
     others = [order for order in tick.resting if order.leg is Leg.TAKE_PROFIT]
@@ -211,12 +221,13 @@ def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
         return
     if not withdraw(tick, others) or _wanted(tick) != wanted:
         return
-    key = f"{wanted.key}:take_profit"
-    with tick.open_session(tick.claim.user_id) as session:
-        if count_attempts(session, tick.claim, key, Leg.TAKE_PROFIT).refused:
-            return  # the exchange does not take it; ticks watch the level
+    if tried is None:
+        with tick.open_session(tick.claim.user_id) as session:
+            (tried,) = find_attempts(session, tick.claim, (wanted.take_profit_key, Leg.TAKE_PROFIT))
+    if tried.refused:
+        return  # the exchange does not take it; ticks watch the level
     draft = Draft(
-        key,
+        wanted.take_profit_key,
         Leg.TAKE_PROFIT,
         wanted.side,
         wanted.quantity,
@@ -225,14 +236,14 @@ def _rest_take_profit(tick: Tick, wanted: Protection) -> None:
         reduce_only=True,
         price=wanted.take_profit_price,
     )
-    sent = place(tick, draft)
+    sent = place(tick, draft, tried=tried)
     if sent.refusal is not None:
         tick.messages.append(f"The take profit cannot rest at the exchange, ticks watch it: {sent.refusal.message}")
 
 
-def _place(tick: Tick, *drafts: Draft) -> Sent:
+def _place(tick: Tick, *drafts: Draft, tried: Attempts | None = None) -> Sent:
     """Place a stop. One that nobody knows the end of is waited for while there is time, and then placed once more."""
-    sent = place(tick, *drafts)
+    sent = place(tick, *drafts, tried=tried)
     if not sent.is_in_doubt or not _wait_until_quiet(tick, sent):
         return sent
     orders = [one.settled_order for one in sent.settlements]

@@ -15,6 +15,8 @@ from tradebot.services.run_bot.recover import defer_look
 from tradebot.services.run_bot.withdraw import locked_coins
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tradebot.services.run_bot.context import Tick
     from tradebot.services.run_bot.exchange_view import ExchangeView
 
@@ -88,6 +90,14 @@ def _foreign_orders(tick: Tick, view: ExchangeView) -> list[Difference]:
     ]
 
 
+def foreign_position(tick: Tick, quantity: Decimal) -> str:
+    """Return what is said of a position that the bot did not open."""
+    return (
+        f"The account holds a futures position in {tick.parameters.symbol} that this bot did not open:"
+        f" {canonical(quantity)}. Close it first."
+    )
+
+
 def _position_differs(tick: Tick, view: ExchangeView) -> list[Difference]:
     assert view.position is not None
     held = ZERO if tick.memory is None else tick.memory.base_held
@@ -97,10 +107,7 @@ def _position_differs(tick: Tick, view: ExchangeView) -> list[Difference]:
     is_same_side = view.position.quantity * held > 0
     tick.held_at_most = abs(view.position.quantity) if is_same_side else ZERO
     if not held:
-        text = (
-            f"The account holds a futures position in {tick.parameters.symbol} that this bot did not open:"
-            f" {canonical(view.position.quantity)}. Close it first."
-        )
+        text = foreign_position(tick, view.position.quantity)
     else:
         text = (
             f"The exchange holds {canonical(view.position.quantity)} of {tick.parameters.symbol}, "

@@ -11,7 +11,7 @@ from tradebot.errors import LeaseLostError
 from tradebot.repositories.findings import keep_findings
 from tradebot.repositories.funding import insert_funding
 from tradebot.repositories.leases import deactivate_bot, release_bot
-from tradebot.repositories.orders import add_to_trade, insert_adopted, insert_fills, settle_order
+from tradebot.repositories.orders import insert_adopted, settle_order
 from tradebot.repositories.outbox import add_events
 from tradebot.services.run_bot.gates import is_closing
 from tradebot.services.run_bot.liquidation import NO_ROW
@@ -46,20 +46,16 @@ def _record_outcome(session: Session, tick: Tick, outcome: Outcome) -> None:
         adopted = insert_adopted(session, tick.claim, outcome.order, tick.parameters.market_type)
         outcome = replace(outcome, order=adopted)
     order, execution = outcome.order, outcome.execution
-    after = order if execution is None else order.executed(execution)
-    settle_order(
-        session,
-        tick.claim,
-        order.id,
-        status=_moved(order.status, outcome.status),
-        venue_order_id=outcome.venue_order_id,
-        executed_qty=None if execution is None else after.executed_qty,
-        avg_price=None if execution is None else after.avg_price,
-        last_error=outcome.last_error,
-    )
-    if execution is not None:
-        insert_fills(session, _fill_rows(tick, outcome))
-        add_to_trade(session, _trade_row(tick, outcome))
+    values: dict[str, Any] = {"status": _moved(order.status, outcome.status), "last_error": outcome.last_error}
+    if outcome.venue_order_id is not None:
+        values["venue_order_id"] = outcome.venue_order_id
+    if execution is None:
+        settle_order(session, tick.claim, order.id, values)
+        return
+    after = order.executed(execution)
+    values |= {"executed_qty": after.executed_qty, "avg_price": after.avg_price}
+    fills, trade = _fill_rows(tick, outcome), _trade_row(tick, outcome)
+    settle_order(session, tick.claim, order.id, values, fills=fills, trade=trade)
 
 
 def finish(tick: Tick, ending: Ending) -> None:
