@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.api.conftest import PASSWORD, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, bot_body, key_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.api.conftest import Backstage, Cloud, Mail
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
+    from tests.integration.api.conftest import Mail
     from tests.integration.api.gateway import Client
 
 

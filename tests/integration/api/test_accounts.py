@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import PASSWORD, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, bot_body, key_body
 from tests.integration.api.gateway import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.api.conftest import Backstage, Cloud, Mail
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
+    from tests.integration.api.conftest import Mail
     from tests.integration.api.gateway import Answer
 
     Mails = Callable[[], list[Mail]]

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from sqlalchemy import event
 
-from tests.integration.api.conftest import PASSWORD, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, bot_body, key_body
 from tradebot.bootstrap.api import token_authority
 from tradebot.bootstrap.aws_clients import events_client, kms_client, lambda_client, secrets_client
 from tradebot.bootstrap.database import database_engine
@@ -19,7 +19,8 @@ from tradebot.security.passwords import PasswordHasher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Answer, Client
 
 

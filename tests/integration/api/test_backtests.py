@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.integration.api.conftest import FACTS, backtest_body, bot_body
+from tests.integration.api.bodies import backtest_body, bot_body
+from tests.integration.api.cloud import FACTS
 from tradebot.bootstrap.api import api_use_cases
 from tradebot.services.read_backtests import MOST_ANSWERED_BYTES
 from tradebot.services.start_backtest import MOST_UNDER_WAY
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 
@@ -55,7 +57,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         {"interval": "1M", "parameters": parameters(ema_slow=1000)},
         [("end_date", "span")],
     ),
-    "no date": ({"start_date": "soon"}, [("start_date", "datetime_from_date_parsing")]),
+    "no date": ({"start_date": "soon"}, [("start_date", "datetime_type")]),
     "a number for a date": ({"start_date": 1672531200}, [("start_date", "datetime_type")]),
     "beyond every calendar": ({"end_date": "9999-12-31T23:59:59-14:00"}, [("end_date", "datetime_range")]),
     "no interval of Binance": ({"interval": "7m"}, [("interval", "literal_error")]),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import bot_body
+from tests.integration.api.bodies import bot_body
 from tradebot_api.app import create_app
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.backstage import Backstage
     from tests.integration.api.gateway import Answer, Client
 
 DOCUMENT: dict[str, Any] = create_app().openapi()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import bot_body
+from tests.integration.api.bodies import bot_body
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.backstage import Backstage
     from tests.integration.api.gateway import Answer, Client
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mangum import Mangum
 
-from tests.integration.api.conftest import PASSWORD, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, bot_body, key_body
 from tests.integration.api.gateway import Client
 from tradebot.bootstrap.api import api_use_cases
 from tradebot.repositories.database_errors import translated_session
@@ -22,7 +22,7 @@ from tradebot_api.app import TEXT_MIME_TYPES, create_app
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.backstage import Backstage
     from tests.integration.api.gateway import Answer
 
 

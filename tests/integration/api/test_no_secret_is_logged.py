@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.api.conftest import bot_body, key_body
+from tests.integration.api.bodies import bot_body, key_body
 from tradebot.bootstrap.aws_clients import kms_client
 from tradebot.observability import logger
 from tradebot.security.redaction import install_redaction
@@ -18,7 +18,8 @@ from tradebot.security.redaction import install_redaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.api.conftest import Backstage, Mail
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.conftest import Mail
     from tests.integration.api.gateway import Client
 
 

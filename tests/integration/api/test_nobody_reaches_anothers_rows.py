@@ -13,7 +13,7 @@ from sqlalchemy import event, true
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ClauseElement
 
-from tests.integration.api.conftest import backtest_body, bot_body, key_body
+from tests.integration.api.bodies import backtest_body, bot_body, key_body
 from tradebot.bootstrap.api import api_use_cases
 from tradebot.repositories.database_errors import translated_session
 from tradebot.repositories.session import make_engine
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.fixtures.database import TestDatabase
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Answer, Client
 
 RANDOM_ID = 2_000_000_011

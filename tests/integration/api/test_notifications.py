@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 ALL = "/v1/users/me/notifications"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.api.conftest import PASSWORD, bot_body
+from tests.integration.api.bodies import PASSWORD, bot_body
 from tests.integration.api.fleet import Fleet, Hashes
 from tests.integration.api.gateway import Client
 from tradebot.errors import ThrottledError
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fixtures.database import TestDatabase
-    from tests.integration.api.conftest import Backstage, Cloud, Mail
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
+    from tests.integration.api.conftest import Mail
 
 SIZE = 25
 

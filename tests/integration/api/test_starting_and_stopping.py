@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import bot_body, key_body
+from tests.integration.api.bodies import bot_body, key_body
 from tradebot.bootstrap.api import api_use_cases, token_authority
 from tradebot.bootstrap.aws_clients import events_client, lambda_client
 from tradebot.bootstrap.database import database_engine
@@ -16,7 +16,8 @@ from tradebot.errors import ConflictError
 from tradebot.repositories.database_errors import translated_session
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 

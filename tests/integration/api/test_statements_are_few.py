@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from tests.integration.api.conftest import PASSWORD, bot_body, key_body
+from tests.integration.api.bodies import PASSWORD, bot_body, key_body
 from tradebot.bootstrap.database import database_engine
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import bot_body
+from tests.integration.api.bodies import bot_body
 from tradebot.bootstrap.aws_clients import lambda_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.api.conftest import Backstage, Cloud
+    from tests.integration.api.backstage import Backstage
+    from tests.integration.api.cloud import Cloud
     from tests.integration.api.gateway import Client
 
 AT_ONCE = "1970-01-01T00:00:00Z"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.conftest import bot_body
+from tests.integration.api.bodies import bot_body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.integration.api.conftest import Backstage
+    from tests.integration.api.backstage import Backstage
     from tests.integration.api.gateway import Client
 
 BEGAN_AT = datetime(2023, 3, 13, 22, 0, tzinfo=UTC)

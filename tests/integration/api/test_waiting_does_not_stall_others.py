@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 from sqlalchemy import text
 
-from tests.integration.api.conftest import bot_body
+from tests.integration.api.bodies import bot_body
 from tradebot.repositories.session import make_engine
 from tradebot.settings import Settings
 from tradebot_api.app import create_app

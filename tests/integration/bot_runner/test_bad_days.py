@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.bot_runner.conftest import at, traded
+from tests.integration.bot_runner.misbehaving import Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import Misbehaving
 from tests.integration.bot_runner.test_protection import open_at_exchange
 from tradebot.errors import OrderRejectedError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.bot_runner.test_one_order_per_decision import KilledError
+from tests.integration.bot_runner.misbehaving import KilledError
 from tests.integration.bot_runner.test_protection import open_at_exchange
 from tradebot.services.run_bot.steps import STEPS
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.bot_runner.conftest import traded
+from tests.integration.bot_runner.misbehaving import Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import Misbehaving
 from tests.integration.bot_runner.test_protection import findings, stranger
 from tradebot.domain.order import OrderRequest, OrderType, Side
 

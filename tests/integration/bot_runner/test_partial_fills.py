@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.bot_runner.conftest import at, traded
+from tests.integration.bot_runner.misbehaving import BOTH_MARKETS
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS
 from tests.integration.bot_runner.test_protection import open_at_exchange
 
 if TYPE_CHECKING:

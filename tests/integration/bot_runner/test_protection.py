@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.bot_runner.conftest import at, traded
+from tests.integration.bot_runner.misbehaving import BOTH_MARKETS, Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS, Misbehaving
 from tradebot.domain.order import OrderRequest, OrderType, Side
 from tradebot.errors import ExchangeUnavailableError, OrderAbsentError, OrderRejectedError, StopWouldTriggerError
 from tradebot.exchange.ccxt_client import make_client

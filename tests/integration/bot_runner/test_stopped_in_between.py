@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.bot_runner.conftest import at
+from tests.integration.bot_runner.misbehaving import BOTH_MARKETS, KilledError
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import BOTH_MARKETS, KilledError
 from tradebot.repositories.bot_states import stop_bots
 from tradebot.repositories.session import session_scope
 

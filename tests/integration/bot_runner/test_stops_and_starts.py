@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.integration.bot_runner.conftest import at, traded
+from tests.integration.bot_runner.misbehaving import LosesTheAnswer, Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import LosesTheAnswer, Misbehaving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.architecture.templates import of_type
+from tests.integration.bot_runner.misbehaving import LosesTheRequest, Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_one_order_per_decision import LosesTheRequest, Misbehaving
 from tests.integration.bot_runner.test_protection import stranger
 from tradebot.domain.order import OrderRequest, OrderType, Side
 from tradebot.errors import ExchangeUnavailableError

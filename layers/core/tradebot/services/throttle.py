@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from tradebot.errors import ThrottledError
@@ -50,7 +51,8 @@ class Throttle:
                 if overall.hits > self.limits.most_overall:
                     waits = [overall.seconds_left]
         if waits:
-            seconds = max(1, int(max(waits)) + 1)
+            # Many at once: whose transaction began before the first try's reads more than a whole window.
+            seconds = max(1, ceil(min(max(waits), WINDOW.total_seconds())))
             raise ThrottledError(
                 f"That was tried too often; try again in {seconds} seconds.", retry_after_seconds=seconds
             )
