@@ -119,12 +119,14 @@ def test_functions_invoke_the_bot_runner_mail_the_plan_the_sender_of_webhooks_an
         for name in ("BotRunner", "Maintenance", "BacktestPlan", "WebhookSender")
     )
     invoking = granted(deployment, "lambda:InvokeFunction")
-    assert set(invoking) == {"ApiRole", "DispatcherRole", "BotRunnerRole", "MaintenanceRole", "BacktestRole"}
+    tell = {"BotRunnerRole", "BacktestPlanRole", "BacktestCollectRole"}
+    assert set(invoking) == {"ApiRole", "DispatcherRole", "MaintenanceRole", "BacktestRole", *tell}
     assert invoking["DispatcherRole"] == [bot_runner]
     assert invoking["MaintenanceRole"] == [bot_runner, webhooks]
-    # Maintenance names the bot runner, so the bot runner names maintenance by what it will be called.
-    (by_name,) = invoking["BotRunnerRole"]
-    assert by_name["Fn::Sub"].endswith(":function:${AWS::StackName}-maintenance")
+    # Maintenance names the bot runner and the workflow, so those name maintenance by what it will be called.
+    for role in tell:
+        (by_name,) = invoking[role]
+        assert by_name["Fn::Sub"].endswith(":function:${AWS::StackName}-maintenance")
     assert invoking["ApiRole"] == [bot_runner, plan, mail]
     steps = [name for name in FUNCTIONS if name.startswith("Backtest")]
     assert sorted(resource["Fn::GetAtt"][0] for resource in invoking["BacktestRole"]) == steps

@@ -7,18 +7,28 @@ comes out has to be the bytes that one call of the engine over all candles gives
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
+import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import boto3
+from moto import mock_aws
 from sqlalchemy import insert
 
+from infra.local.cloud.aws_environment import isolated_aws_environment
+from infra.local.postgres import FAST_AND_LOSE_ON_POWER_FAILURE, EmbeddedPostgres
+from infra.local.state import state_root
 from tests.fixtures.candles import minutes
+from tests.fixtures.database import TestServer, copied, made_template
 from tradebot.aws.object_store import S3ObjectStore
 from tradebot.domain.candle import Candle
 from tradebot.domain.market import MarketType
@@ -36,7 +46,8 @@ from tradebot.report.html_page import page
 from tradebot.report.picture import picture_of
 from tradebot.report.result import Result
 from tradebot.repositories import backtests
-from tradebot.repositories.session import session_scope
+from tradebot.repositories.session import make_engine, session_scope
+from tradebot.services import exchange_budget
 from tradebot.services.backtest_document import document_of, parameters_of, setup_of, warm_up_start
 from tradebot.services.run_backtest.breakdowns import break_down
 from tradebot.services.run_backtest.collect import CollectBacktest
@@ -45,9 +56,10 @@ from tradebot.services.run_backtest.notes import notes_of
 from tradebot.services.run_backtest.plan import PlanBacktest
 from tradebot.services.run_backtest.run_files import RunFiles
 from tradebot.services.run_backtest.simulate import SimulateBacktest
+from tradebot.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine
 
@@ -56,6 +68,10 @@ START: Final = datetime(2023, 1, 3, 7, 30, tzinfo=UTC)
 END: Final = datetime(2023, 3, 9, 18, tzinfo=UTC)
 STEP: Final = timedelta(minutes=15)
 RULES: Final = SymbolRules("BTCUSDT", "BTC", "USDT", *map(Decimal, ("0.01", "0.00001", "0.00001", "120", "5")))
+
+
+#: What `metrics` has beside the report.
+ADDED: Final = {"quote_asset", "base_asset", "notes", "breakdowns", "equity_curve"}
 
 
 class KilledError(BaseException):
@@ -204,11 +220,13 @@ class Case:
         self.candles = S3ObjectStore(lambda: s3, f"candles-{self.number}")
         self.reports = S3ObjectStore(lambda: s3, f"reports-{self.number}")
         self.exchange = Exchange(market_candles(self.number))
-        self.killed = 0
+        self.killed = self.simulations = 0
+        self.is_futures = False
 
     def run(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """Return what came out, and what has to."""
         market = self.chance.choice(list(MarketType))
+        self.is_futures = market is MarketType.FUTURES
         asked = document(market, self.chance)
         session = partial(session_scope, self.engine)
         with session(self.user_id) as opened:
@@ -231,7 +249,8 @@ class Case:
             step = SimulateBacktest(session, candles, reports, slice_candles=self.chance.randint(7, 4_000))
             given = {"backtest": ids, "simulation": simulation}
             simulation = self._until_done(partial(step, given, self._remaining))
-        collect = CollectBacktest(session, candles, reports, break_down)
+            self.simulations += 1
+        collect = CollectBacktest(session, candles, reports, break_down, lambda: None)
         self._until_done(partial(collect, {"backtest": ids, "simulation": simulation}))
         return self._outcome(session, backtest_id, simulation["reached_ms"]), in_one_piece(asked, self.exchange.candles)
 
@@ -260,12 +279,20 @@ class Case:
         }
 
 
-#: What `metrics` has beside the report.
-ADDED: Final = {"quote_asset", "base_asset", "notes", "breakdowns", "equity_curve"}
+@dataclass
+class Report:
+    """What was seen."""
+
+    runs: int = 0
+    #: Steps that were killed and run again; simulate steps that ended early; runs by their market.
+    killed: int = 0
+    simulations: int = 0
+    futures: int = 0
+    trades: int = 0
 
 
-def prove(engine: Engine, runs: int, progress: Callable[[int], None] = lambda _done: None) -> int:
-    """Run so many backtests, hold each to the one in one piece, and return how often a step was killed.
+def prove(engine: Engine, runs: int, progress: Callable[[int], None] = lambda _done: None) -> Report:
+    """Run so many backtests and hold each to the one in one piece. Raises AssertionError.
 
     `engine` works as app_worker would, but may add rows; moto's S3 and AWS's environment are the caller's.
     """
@@ -273,12 +300,59 @@ def prove(engine: Engine, runs: int, progress: Callable[[int], None] = lambda _d
         user_id: int = session.scalars(
             insert(User).values(email="prover@example.com", hashed_password="x").returning(User.id)
         ).one()
-    killed = 0
+    report = Report()
     for number in range(runs):
         case = Case(engine, user_id, number)
         came_out, has_to = case.run()
         for name, content in has_to.items():
             assert came_out[name] == content, f"run {number}: {name} differs"
-        killed += case.killed
-        progress(number + 1)
-    return killed
+        report.runs += 1
+        report.killed += case.killed
+        report.simulations += case.simulations
+        report.futures += case.is_futures
+        report.trades += has_to["trades.csv"].count(b"\n") - 1
+        progress(report.runs)
+    return report
+
+
+@contextmanager
+def database_and_buckets() -> Iterator[Engine]:
+    """Give a migrated database beside moto's AWS, for a proof that runs from the command line."""
+    embedded = EmbeddedPostgres(state_root() / "tests" / "postgres", settings=FAST_AND_LOSE_ON_POWER_FAILURE)
+    # An invocation's metrics, of which there is none, would be printed.
+    quiet = patch.object(exchange_budget, "count")
+    with embedded as url, isolated_aws_environment("eu-central-1"), mock_aws(), quiet:
+        server = TestServer(url, embedded.superuser_url)
+        with copied(server, made_template(server)) as database:
+            engine = make_engine(Settings({"DATABASE_URL": database.superuser_url}))
+            yield engine
+            engine.dispose()
+
+
+#: How often each has to be seen in a hundred runs.
+LEAST: Final = {"killed": 1_000, "simulations": 250, "futures": 20, "trades": 5_000}
+
+
+def main() -> int:
+    """Run the proof from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=100)
+    runs, began = parser.parse_args().runs, time.perf_counter()
+    with database_and_buckets() as engine:
+        report = prove(engine, runs, lambda done: print(f"backtests: {done} of {runs}", file=sys.stderr))
+    print(
+        f"{report.runs} of {runs} backtests byte-identical to one call of the engine, {report.futures} of them on"
+        f" futures: {report.simulations:,} simulate steps, {report.killed:,} steps killed and run again,"
+        f" {report.trades:,} orders, {time.perf_counter() - began:.0f} s"
+    )
+    wrong = [
+        f"  only {getattr(report, name)} {name}, where {runs} runs should show {least * runs // 100}"
+        for name, least in LEAST.items()
+        if getattr(report, name) < least * runs // 100
+    ]
+    print("\n".join(wrong) if wrong else "  passed")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

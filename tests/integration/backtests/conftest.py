@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 from infra.local.api_client import ApiClient
 from infra.local.cloud.local_cloud import LocalCloud
+from infra.local.cloud.mailbox import read_mail
 from infra.local.exchange_process import ExchangeProcess
 from infra.local.machine import BINANCE_URL_PARAMETERS
 from infra.local.state import Market
@@ -19,6 +21,7 @@ from tests.fixtures.candles import write_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.fixtures.database import TestDatabase
 
@@ -82,6 +85,13 @@ class Platform:
         ]
         return [key for key in keys if key.startswith("backtests/") and f"/{backtest_id}/" in key]
 
+    def mailed(self, backtest_id: int) -> list[str]:
+        """Return the subjects of the mail about a backtest, once every function has done what it was asked for."""
+        self.cloud.drain(END_SECONDS)
+        return [
+            one["subject"] for one in read_mail(self.cloud.state_directory) if f"Backtest {backtest_id} " in one["body"]
+        ]
+
     def processes(self, step: str) -> list[int]:
         """Return the processes of a step's function that live now."""
         pids: list[int] = self.cloud._pools[self.cloud.function_name(f"Backtest{step}Function")].process_ids
@@ -111,23 +121,30 @@ def body(**changes: object) -> dict[str, Any]:
     return {**asked, **changes}
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestDatabase) -> Iterator[Platform]:
-    folder = tmp_path_factory.mktemp("platform")
-    csv = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES, without=HOLE)
-    exchange = ExchangeProcess(folder / "exchange", Market("csv", candles=csv, start=BEGIN))
-    url = exchange.start()
+@contextmanager
+def platform_on(folder: Path, database: TestDatabase, market: Market) -> Iterator[Platform]:
+    """Give the platform on a market, with a user."""
+    exchange = ExchangeProcess(folder / "exchange", market)
+    urls = dict.fromkeys(BINANCE_URL_PARAMETERS, exchange.start())
     try:
-        exchange.advance(BEGIN + timedelta(minutes=MINUTES - 1))
         with (
             LocalCloud(
                 folder / "cloud",
-                foundation_parameters={"Database": "external", "DatabaseUrl": module_database.url},
-                parameters={"Database": "external", **dict.fromkeys(BINANCE_URL_PARAMETERS, url)},
+                foundation_parameters={"Database": "external", "DatabaseUrl": database.url},
+                parameters={"Database": "external", "MarketClock": "tick", **urls},
             ) as cloud,
             ApiClient(cloud.api_url, "trader@example.com", "seven-candles-before-noon") as api,
         ):
             api.register_or_log_in(cloud.state_directory)
-            yield Platform(cloud, exchange, module_database, api)
+            yield Platform(cloud, exchange, database, api)
     finally:
         exchange.stop()
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, module_database: TestDatabase) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("platform")
+    csv = write_minutes(folder / "BTCUSDT-1m.csv", BEGIN, MINUTES, without=HOLE)
+    with platform_on(folder, module_database, Market("csv", candles=csv, start=BEGIN)) as made:
+        made.exchange.advance(BEGIN + timedelta(minutes=MINUTES - 1))
+        yield made

@@ -40,7 +40,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_chunked_equals_unchunked_to_the_byte_whatever_is_cut_shuffled_or_killed(migrated_engine: Engine) -> None:
-    assert prove(migrated_engine, 5) > 5
+    assert prove(migrated_engine, 5).killed > 5
 
 
 @pytest.mark.parametrize(("market", "weight_limit"), [("spot", 100), ("futures", 200)])

@@ -64,6 +64,26 @@ def test_functions_that_are_killed_at_random_change_nothing_of_a_result(platform
     assert told[0] == told[1]
 
 
+def test_its_user_is_told_at_once_how_it_ended_unless_that_is_switched_off(platform: Platform) -> None:
+    succeeded = platform.until(platform.api.call("POST", "/backtests", body())["id"], "succeeded")["id"]
+    # Candles that nobody can read, where this timeframe's would lie.
+    bucket = next(one["Name"] for one in platform.client("s3").list_buckets()["Buckets"] if "candle" in one["Name"])
+    for month in ("2023-01", "2023-02"):
+        key = f"candles/binance/spot/BTCUSDT/3m/{month}.d2"
+        platform.client("s3").put_object(Bucket=bucket, Key=key, Body=b"no candles")
+    failed = platform.api.call("POST", "/backtests", body(interval="3m", end_date="2023-01-31T00:00:00Z"))["id"]
+    assert "on our side" in platform.until(failed, "failed")["error_message"]
+    assert platform.mailed(succeeded) == [f"Backtest {succeeded} (BTCUSDT) is ready"]
+    assert platform.mailed(failed) == [f"Backtest {failed} failed"]
+    off = {"kind": "backtest_ready", "mail": False, "webhook": False}
+    platform.api.call("PATCH", "/users/me/notifications", {"switches": [off]})
+    try:
+        quiet = platform.until(platform.api.call("POST", "/backtests", body())["id"], "succeeded")["id"]
+        assert platform.mailed(quiet) == []
+    finally:
+        platform.api.call("PATCH", "/users/me/notifications", {"switches": [{**off, "mail": True}]})
+
+
 def test_a_backtest_that_is_cancelled_while_a_step_runs_leaves_nothing_behind(platform: Platform) -> None:
     platform.exchange.add_fault("delay", path="/api/v3/klines", milliseconds=1_500)
     try:

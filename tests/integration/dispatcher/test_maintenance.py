@@ -149,6 +149,7 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
     with session_scope(migrated_engine, None) as session:
         owner = Owner(session)
         session.execute(delete(Backtest))
+        session.execute(text("DELETE FROM outbox"))
         names = [*executions.known, "never", "young"]
         for name in names:
             owner.insert("backtests", user_id=owner.user_id, status="running", execution_name=name)
@@ -167,6 +168,7 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
     metrics().clear_metrics()
     with session_scope(migrated_engine, None) as session:
         rows = session.execute(select(Backtest.execution_name, Backtest.status, Backtest.error_message)).all()
+        mailed = session.execute(text("SELECT payload ->> 'reason' FROM outbox WHERE channel = 'mail'")).scalars().all()
     said = {name: error or "" for name, status, error in rows if status == "failed"}
     assert {name for name, status, _ in rows if status == "running"} == {"running", "young"}
     assert "shorter span" in said["late"]
@@ -174,3 +176,4 @@ def test_backtests_whose_execution_ended_badly_or_never_was_say_why(
     assert "went wrong on our side" in said["stopped"]
     assert said["throttled"].startswith("The exchange limits our requests. Start it again")
     assert "interrupted" in said["never"]
+    assert sorted(mailed) == sorted(said.values()), "each user is told what the row says"

@@ -161,14 +161,21 @@ class FullRun:
             time.sleep(0.1)
         assert seen["status"] == "succeeded", seen
         self.call("GET", f"/backtests/{backtest}/report.html")
-        # As if its end had been lost: maintenance asks the workflow about it.
-        self.surface.run(
-            "UPDATE backtests SET status = 'running', finished_at = NULL, created_at = now() - interval '1 hour'"
-            " WHERE id = :id",
-            id=cancelled,
-        )
+        # As if it had failed; and as if its end had been lost: maintenance asks the workflow about it.
+        ((user_id,),) = self._set_running(cancelled)
+        failure = {"Error": "States.Timeout", "Cause": ""}
+        ids = {"backtest_id": cancelled, "user_id": user_id}
+        self._fire("BacktestPlanFunction", {"backtest": ids, "failure": failure})
+        self._set_running(cancelled)
         self._fire("MaintenanceFunction")
         self.call("DELETE", f"/backtests/{backtest}")
+
+    def _set_running(self, backtest_id: int) -> Any:
+        return self.surface.run(
+            "UPDATE backtests SET status = 'running', finished_at = NULL, created_at = now() - interval '1 hour'"
+            " WHERE id = :id RETURNING user_id",
+            id=backtest_id,
+        )
 
     def _maintain(self, key_id: int) -> None:
         self.surface.run("UPDATE api_keys SET checked_at = now() - interval '2 days' WHERE id = :id", id=key_id)

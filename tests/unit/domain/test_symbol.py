@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradebot.domain.money import canonical, ceil_to, display_price, exact, fee_against_us, floor_to
+from tradebot.domain.money import canonical, ceil_to, digits, display_price, exact, fee_against_us, floor_to
 from tradebot.domain.symbol import SymbolRules
 
 NUMBERS = st.decimals(Decimal(-(10**12)), Decimal(10**12), places=10)
@@ -51,6 +51,12 @@ def test_a_number_has_one_text_whatever_its_trailing_zeros(value: Decimal) -> No
     assert canonical(padded) == canonical(value)
     assert Decimal(canonical(value)) == value
     assert "E" not in canonical(value)
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 16))
+@settings(max_examples=300, deadline=None)
+def test_whole_units_have_the_text_of_their_decimal(units: int, decimals: int) -> None:
+    assert digits(units, decimals) == canonical(Decimal(units).scaleb(-decimals))
 
 
 def test_zero_and_round_thousands_keep_their_plain_text() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.bootstrap.buckets import candle_store, report_store
 from tradebot.bootstrap.database import open_session
+from tradebot.bootstrap.messages import request_mail
 from tradebot.settings import load_settings
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def plan_backtest() -> PlanBacktest:
 
 @cache
 def fail_backtest() -> FailBacktest:
-    """Return the step that a failure leads to (DATABASE_*)."""
+    """Return the step that a failure leads to (DATABASE_*, MAINTENANCE_FUNCTION)."""
     from tradebot.services.run_backtest.fail import FailBacktest
 
-    return FailBacktest(open_session())
+    return FailBacktest(open_session(), request_mail())
 
 
 @cache
@@ -89,8 +90,8 @@ def simulate_backtest() -> SimulateBacktest:
 
 @cache
 def collect_backtest() -> CollectBacktest:
-    """Return the last step (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET)."""
+    """Return the last step (DATABASE_*, CANDLE_BUCKET, REPORT_BUCKET, MAINTENANCE_FUNCTION)."""
     from tradebot.services.run_backtest.breakdowns import break_down
     from tradebot.services.run_backtest.collect import CollectBacktest
 
-    return CollectBacktest(open_session(), candle_store(), report_store(), break_down)
+    return CollectBacktest(open_session(), candle_store(), report_store(), break_down, request_mail())

@@ -91,3 +91,10 @@ def canonical(value: Decimal) -> str:
         return "0"
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def digits(units: int, decimals: int) -> str:
+    """Return `canonical` of units of 10**-decimals, without a Decimal on the way: a table has thousands."""
+    text = f"{abs(units):0{decimals + 1}d}"
+    whole, part = (text[:-decimals], text[-decimals:].rstrip("0")) if decimals else (text, "")
+    return f"{'-' if units < 0 else ''}{whole}{'.' if part else ''}{part}"

@@ -109,7 +109,7 @@ def compare(
             found = (_why_only_tested(one, obstacles, is_apart=is_apart),)
             is_apart = True
         pairs.append(ComparedPair(match, one, found))
-    pairs += [ComparedPair(one, None, (_why_only_live(one),)) for one in left]
+    pairs += [ComparedPair(one, None, (_why_only_live(one, _before(one, live)),)) for one in left]
     return sorted(pairs, key=_time)
 
 
@@ -144,15 +144,16 @@ def _differences(live: ComparedTrade, tested: ComparedTrade, timeframe: timedelt
             )
         )
     elif live.quantity != tested.quantity:
-        found.append(
-            Difference(
-                Cause.SIZE,
-                f"It traded {_plain(live.quantity)} instead of {_plain(tested.quantity)}: its balance, from which "
-                "sizes follow, was another.",
-            )
-        )
+        found.append(_size(live, tested))
     fee = _fee_tier(live, tested)
     return (*found, fee) if fee is not None else tuple(found)
+
+
+def _size(live: ComparedTrade, tested: ComparedTrade) -> Difference:
+    sizes = f"{_plain(live.quantity)} instead of {_plain(tested.quantity)}"
+    if live.leg == "exit":
+        return Difference(Cause.FOLLOWS, f"It left with what it held, {sizes}: see its entry.")
+    return Difference(Cause.SIZE, f"It traded {sizes}: its balance, from which sizes follow, was another.")
 
 
 def _slippage(live: ComparedTrade, tested: ComparedTrade) -> Difference:
@@ -193,9 +194,15 @@ def _why_only_tested(tested: ComparedTrade, obstacles: Sequence[Obstacle], *, is
     )
 
 
-def _why_only_live(live: ComparedTrade) -> Difference:
+def _before(one: ComparedTrade, live: Sequence[ComparedTrade]) -> ComparedTrade | None:
+    return max((other for other in live if other.at < one.at), key=lambda other: other.at, default=None)
+
+
+def _why_only_live(live: ComparedTrade, before: ComparedTrade | None) -> Difference:
     if live.reason == "manual":
         return Difference(Cause.MANUAL, "Its user closed the position.")
+    if live.leg == "exit" and before is not None and before.leg == "exit":
+        return Difference(Cause.PARTIAL_FILL, f"The rest of what it held, {_plain(live.quantity)}: a part left before.")
     return Difference(Cause.FOLLOWS, "The backtest held another position at that time: see the difference before.")
 
 

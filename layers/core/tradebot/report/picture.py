@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from tradebot.domain.order import Leg
-from tradebot.domain.position import PositionSide
+from tradebot.engine.backtest_output import REASONS
 from tradebot.report.stops import StopLine, StopLines
 
 if TYPE_CHECKING:
@@ -148,14 +147,18 @@ def _curves(setup: BacktestSetup, output: BacktestOutput, at_ms: Sequence[int]) 
 
 
 def _marks(trades: TradeColumns) -> list[Mark]:
+    columns = (trades.at_ms, trades.leg, trades.position_side, trades.reason, trades.price, trades.realized_pnl)
+    prices, money = 10**trades.units.price_decimals, 10**trades.units.money_decimals
+    reasons = [str(reason) for reason in REASONS]
+    # A quotient of integers is the float nearest to it, as that of a Decimal is.
     return [
         Mark(
-            at_ms=trade.at_ms,
-            price=float(trade.price),
-            is_entry=trade.leg is Leg.ENTRY,
-            is_long=trade.position_side is PositionSide.LONG,
-            reason=trade.reason,
-            realized_pnl=None if trade.realized_pnl is None else float(trade.realized_pnl),
+            at_ms=at_ms,
+            price=price / prices,
+            is_entry=leg == 0,
+            is_long=sign > 0,
+            reason=reasons[reason],
+            realized_pnl=None if leg == 0 else gain / money,
         )
-        for trade in trades
+        for at_ms, leg, sign, reason, price, gain in zip(*columns, strict=True)
     ]

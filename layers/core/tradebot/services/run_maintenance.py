@@ -15,6 +15,7 @@ from tradebot.repositories.market_cache import drop_old_candles
 from tradebot.repositories.purges import purge_expired
 from tradebot.repositories.sealed_keys import find_keys_to_check
 from tradebot.services.run_backtest.fail import reason_of
+from tradebot.services.run_backtest.tell import tell
 
 if TYPE_CHECKING:
     from tradebot.aws.invoker import Invoker
@@ -93,4 +94,7 @@ class RunMaintenance:
             error = "States.Timeout" if execution.status == "TIMED_OUT" else execution.error
             reason = reason_of(error, execution.cause, backtest.backtest_id)
         with self.open_session(backtest.user_id) as session:
-            return backtests.fail(session, backtest.user_id, backtest.backtest_id, reason=reason)
+            is_stored = backtests.fail(session, backtest.user_id, backtest.backtest_id, reason=reason)
+            if is_stored:  # what is told here goes out with this run's mail
+                tell(session, backtest.user_id, backtest.backtest_id, "failed", reason=reason)
+        return is_stored

@@ -128,7 +128,7 @@ class EquityCurve:
 
     def _lower_trough(self, times: Sequence[int], values: Sequence[int], low: int) -> None:
         if low < self._trough:
-            self._trough, self._trough_at_ms = low, self._close_of(times[_index(values, low)])
+            self._trough, self._trough_at_ms = low, self._close_of(times[values.index(low)])
 
     def _take_closes(self, times: Sequence[int], values: Sequence[int]) -> None:
         peak, trough, last_at_peak = self._peak, self._trough, None
@@ -166,10 +166,6 @@ class EquityCurve:
             return open_time_ms + self.timeframe.seconds * 1_000
         close_at = self.timeframe.close_of(datetime.fromtimestamp(open_time_ms / 1_000, UTC))
         return int(close_at.timestamp()) * 1_000
-
-
-def _index(values: Sequence[int], wanted: int) -> int:
-    return next(index for index, value in enumerate(values) if value == wanted)
 
 
 def _deeper(old: Drawdown | None, new: Drawdown) -> Drawdown:

@@ -46,6 +46,8 @@ class CollectBacktest:
     results: ObjectStore
     #: Tables over the round trips: by reason, weekday, hour.
     break_down: Callable[[Result], dict[str, Any]]
+    #: Called once its user was told.
+    request_mail: Callable[[], None]
 
     def __call__(self, event: object) -> dict[str, Any]:
         """Take `{backtest, simulation}` of a finished simulation, return the id."""
@@ -78,6 +80,7 @@ class CollectBacktest:
                 tell(session, user_id, backtest_id, "succeeded", symbol=row.symbol)
         if not is_stored:
             raise BacktestEndedError(f"backtest {backtest_id} is not under way")
+        self.request_mail()
         return {"backtest_id": backtest_id}
 
     def _result(self, files: RunFiles, row: Record, reached_ms: int) -> tuple[Result, Picture, str]:

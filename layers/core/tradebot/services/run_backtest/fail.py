@@ -14,6 +14,8 @@ from tradebot.services.run_backtest.step_input import StepInput
 from tradebot.services.run_backtest.tell import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tradebot.services.user_sessions import OpenSession
 
 _TOO_LONG: Final = "It took longer than it may. Test a shorter span, or longer candles."
@@ -30,6 +32,8 @@ class FailBacktest:
     """The step that every other one's failure leads to. Repeating it changes nothing."""
 
     open_session: OpenSession
+    #: Called once its user was told.
+    request_mail: Callable[[], None]
 
     def __call__(self, event: object) -> dict[str, Any]:
         """Take `{backtest: {backtest_id, user_id}, failure: {Error, Cause}}`, return the reason that was stored."""
@@ -45,6 +49,7 @@ class FailBacktest:
         if is_stored:
             logger().error("backtest failed", backtest_id=backtest_id, error=error, cause=cause[:2_000])
             count("BacktestsFailed")
+            self.request_mail()
         return {"reason": reason}
 
 

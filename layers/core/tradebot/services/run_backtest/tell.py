@@ -1,4 +1,4 @@
-"""Tell a user that a backtest has ended, in the transaction that stores its end."""
+"""Tell a user that a backtest has ended, in the transaction that stores its end; whoever calls asks for sending."""
 
 from __future__ import annotations
 
