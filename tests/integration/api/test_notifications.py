@@ -21,6 +21,7 @@ def test_everything_is_on_until_it_is_switched_off_by_channel(alice: Client, bob
     switches = alice.get(ALL).json["switches"]
     assert [switch["kind"] for switch in switches] == [
         "stop_fired",
+        "take_profit_filled",
         "paused_by_limit",
         "key_refused",
         "order_stuck",

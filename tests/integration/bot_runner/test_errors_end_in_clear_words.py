@@ -146,6 +146,26 @@ def test_a_refused_entry_is_told_and_not_tried_again(make_world: Callable[..., W
     assert traded(world.tick(bot, 3)) == ()
 
 
+@pytest.mark.parametrize("market", ["spot", "futures"])
+def test_an_entry_that_the_market_has_run_away_from_is_refused_once_in_clear_words(
+    make_world: Callable[..., World], market: str
+) -> None:
+    """All of the balance, 1 % kept free, and a price that is 2 % higher when the order arrives."""
+    world = make_world([*TURN_UP, 400, 30, 30])
+    everything = Decimal(10_000)
+    bot = world.add_bot(position_type=market, leverage=50, position_size_fixed=everything, initial_capital=everything)
+    world.ticks(bot, range(2))
+    world.exchange.advance(at(3))
+    assert traded(world.deliver(bot, 2)) == ("entry:REJECTED",)
+    state = world.state(bot)
+    assert (state.status, state.in_position) == ("running", False)
+    assert "The entry order was not accepted" in state.last_error_message
+    assert "lower the position's size" in state.last_error_message
+    assert world.ticks(bot, [3, 4]) == [], "nor is it sent again without a signal"
+    assert [order.status for order in world.orders()] == ["REJECTED"]
+    assert (world.executions(), world.protection()) == ([], [])
+
+
 def test_a_refused_exit_is_tried_again_by_the_next_tick(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, -60, -60, -60])
     bot = world.add_bot()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
+from tests.integration.bot_runner.misbehaving import Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
-from tests.integration.bot_runner.test_protection import open_at_exchange
+from tests.integration.bot_runner.test_protection import TRAILING, open_at_exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,13 +68,74 @@ def test_a_halt_leaves_a_positions_stop_where_it_rests_and_it_fires_after_the_ha
     world.assert_ledger_matches_exchange()
 
 
-def test_an_exit_in_a_halt_waits_says_so_and_is_sent_when_the_symbol_trades_again(
+@pytest.mark.parametrize("market", ["spot", "futures"])
+def test_an_exit_in_a_halt_leaves_the_stop_where_it_rests_and_is_sent_when_the_symbol_trades_again(
+    make_world: Callable[..., World], market: str
+) -> None:
+    world = make_world([*TURN_UP, 30, 30, -60, -60, -60, 10, 10])
+    bot = world.add_bot(position_type=market, leverage=2, max_daily_trades=1)
+    world.ticks(bot, range(4))
+    rests = open_at_exchange(world)
+    world.exchange.set_status(market, "BTCUSDT", "HALT" if market == "spot" else "SETTLING")
+    for minute in (5, 6):
+        assert world.ticks(bot, [minute]) == ([] if market == "spot" else ["exit:REJECTED"])
+        assert open_at_exchange(world) == rests != set()
+        state = world.state(bot)
+        assert (state.in_position, "trade" in state.last_error_message) == (True, True)
+        assert "UnprotectedPositions" not in world.emitted
+    assert "order_stuck" not in {kind for kind, _ in told(world)}
+    world.exchange.set_status(market, "BTCUSDT", "TRADING")
+    assert world.ticks(bot, [7]) == ["exit:FILLED"]
+    assert len(world.executions()) == 2
+    assert open_at_exchange(world) == set()
+    world.assert_ledger_matches_exchange()
+
+
+def test_a_trailing_stop_in_a_halt_stays_where_it_is_and_moves_afterwards(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 30, 200, 10, 10, 10])
+    bot = world.add_bot(**TRAILING)
+    world.ticks(bot, range(3))
+    before, rests = world.resting()[0], open_at_exchange(world)
+    world.exchange.set_status("spot", "BTCUSDT", "HALT")
+    assert world.ticks(bot, [4]) == []
+    assert open_at_exchange(world) == rests
+    assert "UnprotectedPositions" not in world.emitted
+    world.exchange.set_status("spot", "BTCUSDT", "TRADING")
+    world.ticks(bot, [5])
+    assert max(price for leg, price, _ in world.resting() if leg == "stop") > before[1]
+
+
+def test_a_position_whose_user_wants_it_closed_in_a_halt_keeps_its_stop_and_is_closed_afterwards(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30, 30, 30])
+    bot = world.add_bot()
+    world.ticks(bot, range(3))
+    rests = open_at_exchange(world)
+    world.exchange.set_status("spot", "BTCUSDT", "HALT")
+    world.sql("UPDATE bot_states SET close_requested_at = now(), version = version + 1")
+    assert world.ticks(bot, [3]) == []
+    assert open_at_exchange(world) == rests
+    assert "does not trade" in world.state(bot).last_error_message
+    world.exchange.set_status("spot", "BTCUSDT", "TRADING")
+    assert world.ticks(bot, [4]) == ["exit:FILLED"]
+    assert not world.state(bot).in_position
+
+
+def test_a_halt_that_begins_after_the_stop_was_cancelled_is_told_and_every_tick_tries_again(
     make_world: Callable[..., World],
 ) -> None:
     world = make_world([*TURN_UP, 30, 30, -60, -60, -60, 10, 10])
     bot = world.add_bot()
     world.ticks(bot, range(4))
-    world.exchange.set_status("spot", "BTCUSDT", "HALT")
+
+    class HaltedMeanwhile(Misbehaving):
+        def cancel_order_list(self, *arguments: Any) -> Any:
+            cancelled = self._account.cancel_order_list(*arguments)
+            world.exchange.set_status("spot", "BTCUSDT", "HALT")
+            return cancelled
+
+    world.go_faulty(HaltedMeanwhile)
     assert world.ticks(bot, [5]) == ["exit:REJECTED"], "no stop is tried in vain beside it"
     state = world.state(bot)
     assert (state.status, state.in_position) == ("running", True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.bot_runner.conftest import at, traded
-from tests.integration.bot_runner.misbehaving import BOTH_MARKETS
+from tests.integration.bot_runner.misbehaving import BOTH_MARKETS, Misbehaving
 from tests.integration.bot_runner.test_a_bot_trades import TURN_UP
 from tests.integration.bot_runner.test_protection import open_at_exchange
+from tradebot.domain.order import OrderStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +125,36 @@ def test_an_entry_that_the_book_took_a_part_of_is_protected_for_that_part(
     assert_protected(world, bot, held.quantize(Decimal("0.00001" if market == "spot" else "0.001"), "ROUND_DOWN"))
     assert world.ticks(bot, [3, 4, 5, 6]) == ["exit:FILLED"]
     assert_books_close(world, bot, market)
+
+
+def test_an_entry_whose_first_part_was_too_small_to_sell_counts_once(make_world: Callable[..., World]) -> None:
+    world = make_world([*TURN_UP, 10, 10, 10])
+    bot = world.add_bot(max_daily_trades=2, position_size_fixed=Decimal(100))
+    world.ticks(bot, range(2))
+    world.exchange.limit_liquidity(parts=100)
+
+    class ShowsTheFirstPart(Misbehaving):
+        def send_order(self, *arguments: Any) -> Any:
+            sent = self._account.send_order(*arguments)
+            first = sent.fills[0]
+            return replace(
+                sent,
+                status=OrderStatus.PARTIALLY_FILLED,
+                executed_quantity=first.quantity,
+                quote_quantity=first.quote_quantity,
+                fills=(first,),
+            )
+
+    world.go_faulty(ShowsTheFirstPart)
+    assert world.tick(bot, 2).actions == ("entry:PARTIALLY_FILLED",)
+    assert not world.state(bot).in_position, "so little cannot be sold"
+    world.go_cold()
+    world.exchange.limit_liquidity()
+    assert "recovered_entry:FILLED" in world.tick(bot, 3).actions
+    state = world.state(bot)
+    assert (state.in_position, state.daily_trades_count, state.status) == (True, 1, "running")
+    assert sum(fill.quantity for fill in world.fills()) == world.orders()[0].quantity
+    world.assert_ledger_matches_exchange()
 
 
 def test_an_entry_that_the_book_took_nothing_of_is_not_sent_again(make_world: Callable[..., World]) -> None:

@@ -283,8 +283,10 @@ def test_funding_is_booked_once_by_its_transaction(make_world: Callable[..., Wor
     world = make_world([*TURN_UP, *[5] * 85])
     bot = world.add_bot(position_type="futures", stop_loss_perc=Decimal(20), take_profit_perc=Decimal(20))
     world.ticks(bot, range(3))
-    for minute in (78, 79, 80, 81, 82):
-        world.tick(bot, minute)
+    weights = {minute: world.tick(bot, minute).weight for minute in (78, 79, 80, 81, 82)}
+    assert [minute for minute, weight in weights.items() if weight > 30] == [78, 80], (
+        "each stamp once: the answer had it"
+    )
     with world.look.connect() as connection:
         (amount,) = connection.execute(text("SELECT amount FROM funding")).scalars()
     assert amount < 0

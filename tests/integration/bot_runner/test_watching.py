@@ -10,7 +10,10 @@ from sqlalchemy import text
 
 from tests.integration.bot_runner.conftest import at, traded
 from tests.integration.bot_runner.test_protection import stranger
+from tradebot.domain.message import MessageKind
+from tradebot.domain.money import canonical
 from tradebot.repositories.session import session_scope
+from tradebot.services.notification_texts import notification_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +43,24 @@ def stop(world: World, bot: int, status: str = "stopped") -> None:
     )
 
 
+def fill(world: World) -> str:
+    return canonical(world.trades()[-1].quantity_filled)
+
+
+def by(world: World) -> str:
+    """Return the end of what is said of the last exit, from its trade."""
+    trade = world.trades()[-1]
+    level, pnl = trade.reason.replace("_", " "), canonical(trade.realized_pnl)
+    return f" at {canonical(trade.price)} by its {level}. Realised: {pnl} USDT, fees of both sides deducted."
+
+
+def words(world: World) -> str:
+    """Return the text of the one message that the user is mailed."""
+    with session_scope(world.look, None) as session:
+        (row,) = session.execute(text("SELECT kind, payload FROM outbox WHERE channel = 'mail'")).all()
+    return notification_text(MessageKind(row.kind), row.payload)[1]
+
+
 def told(world: World) -> list[str]:
     with session_scope(world.look, None) as session:
         return list(session.scalars(text("SELECT kind FROM outbox WHERE channel = 'mail' ORDER BY id")))
@@ -65,8 +86,26 @@ def test_what_rests_fills_and_its_user_sees_it_without_a_start(
     assert [trade.reason for trade in world.trades()] == ["entry_signal", reason]
     assert world.trades()[-1].timestamp < at(20), "booked at its own time"
     assert told(world) == [kind]
+    position = "spot" if market == "spot" else "long"
+    assert words(world) == f"Bot {bot} (bot) sold {fill(world)} of its {position} position in BTCUSDT{by(world)}"
     assert world.resting() == []
     world.assert_ledger_matches_exchange()
+
+
+@pytest.mark.parametrize(
+    ("moves", "kind"), [([100] * 12, "stop_fired"), ([-100] * 12, "take_profit_filled")], ids=["stop", "take profit"]
+)
+def test_of_a_short_position_the_user_reads_that_it_was_bought_back(
+    make_world: Callable[..., World], moves: list[int], kind: str
+) -> None:
+    world = make_world([*[10] * 3, *[-10] * 4, *moves, *[10] * 20])
+    bot = world.add_bot(position_type="futures")
+    world.ticks(bot, range(7))
+    assert world.state(bot).position_side == "SHORT"
+    stop(world, bot)
+    world.tick(bot, 20)
+    assert told(world) == [kind]
+    assert words(world) == f"Bot {bot} (bot) bought back {fill(world)} of its short position in BTCUSDT{by(world)}"
 
 
 def test_it_never_enters_and_decides_no_exit(make_world: Callable[..., World]) -> None:

@@ -71,6 +71,9 @@ class Source:
     def price(self, symbol: str) -> Decimal:
         raise NotImplementedError(symbol)
 
+    def trading_price(self, symbol: str) -> Decimal | None:
+        raise NotImplementedError(symbol)
+
     def wire_now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 

@@ -40,6 +40,12 @@ TradeReason = Literal[
     "manual",
 ]
 NotificationKind = Literal[
-    "stop_fired", "paused_by_limit", "key_refused", "order_stuck", "backtest_ready", "kill_switch_set"
+    "stop_fired",
+    "take_profit_filled",
+    "paused_by_limit",
+    "key_refused",
+    "order_stuck",
+    "backtest_ready",
+    "kill_switch_set",
 ]
 BacktestStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]

@@ -14,6 +14,7 @@ from infra.local.exchange.instruments import MarketKind
 from infra.local.exchange.market.candle import INTERVALS, Candle, bucket_end
 from infra.local.exchange.market.minutes import MinuteMarket
 from infra.local.exchange.routes.route import Route, heavier_without
+from infra.local.exchange.statuses import status_of
 
 if TYPE_CHECKING:
     from infra.local.exchange.instruments import Instrument
@@ -112,6 +113,14 @@ def _listed(call: Call, answer: Any) -> Any:
     if chosen is not None and "symbol" in call.parameters:
         return answer(call, chosen[0])
     return [answer(call, one) for one in (call.instruments() if chosen is None else chosen)]
+
+
+def _spot_price(call: Call, one: Instrument) -> Json:
+    """Return a price; of a symbol that is asked for by its status, where that is its status."""
+    wanted = call.parameters.optional("symbolStatus")
+    if wanted is not None and wanted != status_of(call.exchange.state, call.kind, one.symbol):
+        raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
+    return _price(call, one)
 
 
 def _price(call: Call, one: Instrument) -> Json:
@@ -230,7 +239,7 @@ SPOT_ROUTES = (
     _public("/api/v3/exchangeInfo", _exchange_info, 20),
     _public("/api/v3/klines", _klines, 2),
     _public("/api/v3/uiKlines", _klines, 2),
-    _public("/api/v3/ticker/price", _each(_price), weigh=heavier_without("symbol", 2, 4)),
+    _public("/api/v3/ticker/price", _each(_spot_price), weigh=heavier_without("symbol", 2, 4)),
     _public("/api/v3/ticker/bookTicker", _each(_book), weigh=heavier_without("symbol", 2, 4)),
     _public("/api/v3/ticker/24hr", _each(_day), weigh=_spot_day_weight),
     _public("/api/v3/avgPrice", _average, 2),

@@ -34,6 +34,7 @@ class Channel(StrEnum):
 #: What users switch on and off, by channel; the rest is about the account itself.
 NOTIFICATIONS = (
     MessageKind.STOP_FIRED,
+    MessageKind.TAKE_PROFIT_FILLED,
     MessageKind.PAUSED_BY_LIMIT,
     MessageKind.KEY_REFUSED,
     MessageKind.ORDER_STUCK,

@@ -89,12 +89,13 @@ def apply_entry(
     execution: Execution,
     *,
     commission_prices: Mapping[str, Decimal] | None = None,
+    is_first: bool = True,
 ) -> BotMemory:
     """Book fills of an entry order and set the levels from their average price.
 
     Call it once the order is at its end, or again with further fills of the same decision. On spot, fills worth less
     than the least order value become dust at once, since nothing could sell them. `commission_prices` gives the price
-    in quote of each asset named by `third_assets`.
+    in quote of each asset named by `third_assets`. An entry counts once a day: with the fills that are `is_first`.
     """
     held = memory.position
     if held is not None and held.entry_key != entry.decision_key:
@@ -109,7 +110,7 @@ def apply_entry(
             position=position,
             dust=ZERO,
             dust_cost=ZERO,
-            trades_today=memory.trades_today + (held is None),
+            trades_today=memory.trades_today + (held is None and is_first),
             pending_entry=None,
         )
         if not _can_be_sold(position, rules, execution):

@@ -111,6 +111,9 @@ class BinanceClient:
     def price(self, symbol: str) -> Decimal:
         return answers.decimal_of(answers.field_of(self._transport.public(self.PRICE, {"symbol": symbol}), "price"))
 
+    def trading_price(self, symbol: str) -> Decimal | None:
+        return self.price(symbol)
+
     # --- Orders ---
 
     def send_order(self, request: OrderRequest, signed_at_ms: int) -> VenueOrder:

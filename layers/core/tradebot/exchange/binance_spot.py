@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.order import OrderType, Side
-from tradebot.errors import ConflictError
+from tradebot.errors import ConflictError, MarketClosedError
 from tradebot.exchange import answers, outgoing
 from tradebot.exchange.account_answers import balances_of, can_trade, restrictions_of, transfer_of
 from tradebot.exchange.binance import BinanceClient
-from tradebot.exchange.error_map import Purpose
+from tradebot.exchange.error_map import SYMBOL_STATUS_CODE, Purpose
 from tradebot.exchange.order_answers import list_of, with_fills
 from tradebot.exchange.weights import CANDLE_PAGE
 
@@ -52,6 +52,17 @@ class BinanceSpotClient(BinanceClient):
     def free_balances(self) -> Mapping[str, Decimal]:
         body = self._ask("privateGetAccount", {"omitZeroBalances": "true"})
         return balances_of(answers.field_of(body, "balances"), "free")
+
+    def trading_price(self, symbol: str) -> Decimal | None:
+        # Costs what the price alone costs. The status of exchangeInfo is an hour old, or 20 of weight.
+        wanted = {"symbol": symbol, "symbolStatus": "TRADING"}
+        try:
+            body = self._transport.public(self.PRICE, wanted)
+        except MarketClosedError as error:
+            if error.exchange_code == SYMBOL_STATUS_CODE:
+                return None
+            raise
+        return answers.decimal_of(answers.field_of(body, "price"))
 
     # --- Order lists ---
 

@@ -98,11 +98,14 @@ WOULD_TRIGGER_CODES = frozenset({
     -2021,  # futures ORDER_WOULD_IMMEDIATELY_TRIGGER; on spot the number means a half-done cancel-replace
     -4142,  # futures STRATEGY_INVALID_TRIGGER_PRICE
 })  # fmt: skip
+#: Spot SYMBOL_DOES_NOT_MATCH_STATUS: a price was asked for of a symbol that trades, and it does not.
+SYMBOL_STATUS_CODE = -1220
 #: The symbol does not trade; a contract that only closes positions (-4140) still does.
 CLOSED_CODES = frozenset({
     -1121,  # BAD_SYMBOL: delisted, or never listed
     -4108,  # futures: settling, closed or not open yet
     -4141,  # futures SYMBOL_IS_CLOSED
+    SYMBOL_STATUS_CODE,
 })  # fmt: skip
 CLOSED_MESSAGE = "Market is closed."
 _MALFORMED = frozenset({
@@ -118,6 +121,7 @@ _MALFORMED = frozenset({
 REJECTED_CODES: Final[Mapping[Api, frozenset[int]]] = {
     Api.SPOT: _MALFORMED | {
         -1158, -1160, *range(-1168, -1164), *range(-1199, -1195),  # legs of an order list: types, which lies above
+        SYMBOL_STATUS_CODE,
         -2010,  # NEW_ORDER_REJECTED: balance, closed market; what its text tells apart is above
     },
     Api.FUTURES: _MALFORMED | {

@@ -27,6 +27,7 @@ _OF_CODE: Final[Mapping[int, str]] = {
     -1002: "refuses the API key: it lacks the right for this; switch it on at the exchange",
     -1022: "refuses the API key: the secret does not belong to it; store both again",
     -1121: _NOT_TRADED,
+    -1220: _NOT_TRADED,
     -2008: "refuses the API key: it was deleted, or belongs to the other environment (live, testnet)",
     -2014: "refuses the API key: it was mistyped or cut off",
     -2015: (

@@ -65,6 +65,10 @@ class MarketSource(Protocol):
         """Return the price of the last trade."""
         ...
 
+    def trading_price(self, symbol: str) -> Decimal | None:
+        """Return it; None where spot has halted the symbol, so that no order is taken. Futures do not say so here."""
+        ...
+
     def wire_now_ms(self) -> int:
         """Return the exchange's time in ms."""
         ...
@@ -105,6 +109,10 @@ class MarketData(Protocol):
 
     def price(self, symbol: str) -> Decimal:
         """Return the price of the last trade."""
+        ...
+
+    def trading_price(self, symbol: str) -> Decimal | None:
+        """Return it; None where spot has halted the symbol, so that no order is taken. Futures do not say so here."""
         ...
 
 

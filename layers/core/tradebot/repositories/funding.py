@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from tradebot.repositories.leases import Claim
 
 
-def find_booked_funding(session: Session, claim: Claim, since: datetime) -> set[str]:
-    """Return the transaction ids of the settlements since then that the bot has booked."""
-    return set(
-        session.scalars(
-            select(Funding.transaction_id).where(
-                Funding.bot_config_id == claim.bot_config_id, Funding.user_id == claim.user_id, Funding.paid_at >= since
-            )
+def find_booked_funding(session: Session, claim: Claim, since: datetime) -> dict[str, datetime]:
+    """Return the settlements since then that the bot has booked: when each was paid, by its transaction id."""
+    rows = session.execute(
+        select(Funding.transaction_id, Funding.paid_at).where(
+            Funding.bot_config_id == claim.bot_config_id, Funding.user_id == claim.user_id, Funding.paid_at >= since
         )
     )
+    return {row.transaction_id: row.paid_at for row in rows}
 
 
 def insert_funding(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -60,6 +60,10 @@ class MarketCache:
         """Return the price of the last trade, asked now."""
         return self.source.price(symbol)
 
+    def trading_price(self, symbol: str) -> Decimal | None:
+        """Return it; None where the symbol is halted."""
+        return self.source.trading_price(symbol)
+
     def candles(self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime) -> Sequence[Candle]:
         """Return the closed candles that open in [start_at, end_at), oldest first. The last one must have closed."""
         return self._view(Series(self.venue, symbol, str(timeframe)), start_at, end_at, with_opening=False).candles

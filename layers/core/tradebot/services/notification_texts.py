@@ -11,11 +11,22 @@ if TYPE_CHECKING:
 
 
 def _stop_fired(p: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{_bot(p)}: its stop fired", _left(p, str(p.get("reason", "stop_loss")).replace("_", " "))
+
+
+def _take_profit_filled(p: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{_bot(p)}: its take profit filled", _left(p, "take profit")
+
+
+def _left(p: Mapping[str, Any], level: str) -> str:
+    bought = p.get("position") == "short"
     text = (
-        f"{_bot(p)} left its position in {p.get('symbol')} by its stop: {p.get('quantity')} at {p.get('price')}"
-        f" ({str(p.get('reason', 'stop_loss')).replace('_', ' ')})."
+        f"{_bot(p)} {'bought back' if bought else 'sold'} {p.get('quantity')} of its {p.get('position')} position in"
+        f" {p.get('symbol')} at {p.get('price')} by its {level}."
     )
-    return f"{_bot(p)}: its stop fired", text
+    if p.get("realized_pnl") is None:
+        return text
+    return f"{text} Realised: {p['realized_pnl']} {p.get('quote_asset')}, fees of both sides deducted."
 
 
 def _paused_by_limit(p: Mapping[str, Any]) -> tuple[str, str]:
@@ -84,6 +95,7 @@ def _bot(p: Mapping[str, Any]) -> str:
 
 _TEXTS: dict[MessageKind, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     MessageKind.STOP_FIRED: _stop_fired,
+    MessageKind.TAKE_PROFIT_FILLED: _take_profit_filled,
     MessageKind.PAUSED_BY_LIMIT: _paused_by_limit,
     MessageKind.KEY_REFUSED: _key_refused,
     MessageKind.ORDER_STUCK: _order_stuck,

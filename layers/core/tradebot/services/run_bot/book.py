@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.domain.order import Execution, Leg
+from tradebot.domain.order import Execution, Leg, Side
 from tradebot.domain.order_id import decided_at
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
@@ -65,7 +65,13 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
     realized: Decimal | None = None
     if order.leg is Leg.ENTRY:
         memory = engine.apply_entry(
-            memory, tick.parameters, tick.rules, entry_of(order), execution, commission_prices=prices
+            memory,
+            tick.parameters,
+            tick.rules,
+            entry_of(order),
+            execution,
+            commission_prices=prices,
+            is_first=not order.executed_qty,
         )
     elif memory.position is None or execution.quantity > memory.position.quantity:
         # It is not dropped: the fill is recorded, and books and exchange have to be looked at by a person.
@@ -77,7 +83,7 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
             memory, tick.rules, execution, commission_prices=prices, is_working=is_working
         )
     if order.leg.is_protection:
-        tick.outbox.append(_level_reached(tick, order, execution))
+        tick.outbox.append(_level_reached(tick, order, execution, realized))
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
     commission = _commission(tick, execution, prices)
     tick.unrecorded.append(_outcome(settlement, execution, realized, unrealized, commission))
@@ -125,18 +131,24 @@ def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
     tick.messages.append(text)
 
 
-def _level_reached(tick: Tick, order: LiveOrder, execution: Execution) -> Message:
+def _level_reached(tick: Tick, order: LiveOrder, execution: Execution, realized: Decimal | None) -> Message:
+    """Tell of what has filled now: what fills in parts over several ticks is told in parts."""
+    direction = "long" if order.side is Side.SELL else "short"
     payload = {
         "bot_config_id": tick.claim.bot_config_id,
         "bot": tick.claim.config.name,
         "symbol": order.symbol,
+        "position": direction if tick.parameters.is_futures else "spot",
         "reason": order.reason.value,
         "quantity": canonical(execution.quantity),
         "price": canonical(execution.average_price),
+        "realized_pnl": None if realized is None else canonical(realized),
+        "quote_asset": tick.rules.quote_asset,
         "at": execution.executed_at.isoformat(),
     }
     kind = MessageKind.STOP_FIRED if order.leg is Leg.STOP else MessageKind.TAKE_PROFIT_FILLED
-    return Message(kind, f"{order.leg.value}:{order.id}", payload)
+    filled = canonical(order.executed(execution).executed_qty)
+    return Message(kind, f"{order.leg.value}:{order.id}:{filled}", payload)
 
 
 def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tradebot.domain.order import ExitReason
 from tradebot.engine import tick as engine
 from tradebot.services.run_bot.leave import leave
+from tradebot.services.run_bot.market_view import price_now
 from tradebot.services.run_bot.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def close_position(tick: Tick) -> None:
             " holds the position again, close it again; or delete the bot with position=keep."
         )
         return
-    tick.price = tick.market.price(tick.parameters.symbol)
+    tick.price = price_now(tick) or tick.memory.last_close or tick.memory.position.entry_price
     memory = engine.drop_entry(tick.memory)
     memory = engine.request_exit(memory, ExitReason.MANUAL, tick.tick_at, tick.price)
     tick.remember(memory)

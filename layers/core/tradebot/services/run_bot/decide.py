@@ -14,7 +14,7 @@ from tradebot.engine.paper import is_paper
 from tradebot.errors import ExchangeBudgetError, ExchangeUnavailableError
 from tradebot.exchange.gate import Urgency
 from tradebot.services.run_bot.margin import ready_margin
-from tradebot.services.run_bot.market_view import has_new_candle, new_candles, stale_data, warm_up_candles
+from tradebot.services.run_bot.market_view import has_new_candle, new_candles, price_now, stale_data, warm_up_candles
 from tradebot.services.run_bot.protect import resting_levels
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def _price(tick: Tick) -> Decimal | None:
     """Return the price, which tests levels that do not rest; where all do, it is left out when requests run short."""
     levels = resting_levels(tick)
     if levels.stop_price is None or levels.take_profit_price is None:
-        return tick.market.price(tick.parameters.symbol)
+        return price_now(tick)
     try:
         with tick.budget.at(Urgency.LOOK):
-            return tick.market.price(tick.parameters.symbol)
+            return price_now(tick)
     except ExchangeBudgetError:
         return None

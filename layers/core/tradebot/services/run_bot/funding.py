@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 #: Contracts settle at full hours, every one, four or eight of them. The history shows it a little later.
 _STAMP = timedelta(hours=1)
 SHOWN_AFTER = timedelta(minutes=3)
+#: The exchange takes a moment over a stamp: who enters within it may still pay.
+SETTLES_WITHIN = timedelta(minutes=1)
 
 
 def read_funding(tick: Tick) -> None:
     """Ask for settlements where a position was held at a full hour since the last tick, or a little before it."""
     since = _held_since(tick)
-    if since is None or not _may_have_settled(tick):
+    stamp = _stamp_to_ask_for(tick)
+    if since is None or stamp is None or since - stamp > SETTLES_WITHIN:
         return
+    with tick.open_session(tick.claim.user_id) as session:
+        booked = find_booked_funding(session, tick.claim, since)
+    if any(paid_at >= stamp for paid_at in booked.values()):
+        return  # an earlier tick has had the whole answer
     try:
         payments = tick.account.funding_payments(tick.parameters.symbol, since)
     except ExchangeUnavailableError as error:
         tick.messages.append(f"The funding could not be read: {error.message}")
         return
-    if not payments:
-        return
-    with tick.open_session(tick.claim.user_id) as session:
-        booked = find_booked_funding(session, tick.claim, since)
     for payment in payments:
         if payment.transaction_id not in booked:
             tick.events.append(engine.Event(payment.paid_at, partial(_book, tick, payment)))
@@ -49,13 +52,12 @@ def _held_since(tick: Tick) -> datetime | None:
     return None if position is None else position.opened_at
 
 
-def _may_have_settled(tick: Tick) -> bool:
+def _stamp_to_ask_for(tick: Tick) -> datetime | None:
+    """Return the newest full hour where the last tick may have been too early for what was settled at it."""
     last = tick.claim.last_run_at
-    if last is None:
-        return True
     midnight = tick.tick_at.replace(hour=0, minute=0, second=0, microsecond=0)
     newest = midnight + (tick.tick_at - midnight) // _STAMP * _STAMP
-    return newest > last - SHOWN_AFTER
+    return newest if last is None or newest > last - SHOWN_AFTER else None
 
 
 def _book(tick: Tick, payment: FundingPayment, memory: BotMemory) -> BotMemory:

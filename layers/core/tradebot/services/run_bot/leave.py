@@ -26,28 +26,10 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
     # sent again before it is known what became of it.
     if any(not decision.reduce_only or order.decision_key == decision.decision_key for order in tick.in_doubt):
         return
-    if not decision.reduce_only:
-        # Asked before anything is cancelled: an answer that is missing then leaves the stop where it is.
-        tick.account.synchronise_clock()
-        coins = _coins_there(tick)
-        # Nor is anything cancelled that there would be no request weight left to sell.
-        tick.budget.reserve(Urgency.PROTECTION, EXIT_WEIGHT)
-        if not withdraw(tick, tick.resting):
-            return
-        decision_now = _decision_now(tick)
-        if decision_now is None:
-            return  # what rested has executed first: that was the exit
-        decision = decision_now if coins is None else decision_now.capped(coins, tick.rules)
-        if decision_now.quantity < tick.rules.min_qty:
-            _keep_as_dust(tick)
-            return
-        if decision.quantity < tick.rules.min_qty:
-            tick.held_at_most = decision.quantity
-            tick.messages.append(
-                f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are "
-                "free at the exchange. Were they sold or locked by another order?"
-            )
-            return
+    sellable = decision if decision.reduce_only else _sellable(tick)
+    if sellable is None:
+        return
+    decision = sellable
     draft = Draft(
         decision.decision_key,
         Leg.EXIT,
@@ -64,6 +46,36 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
             tick.messages.append(f"The exit order was not accepted: {sent.refusal.message}")
     if tick.memory is not None and tick.memory.position is None:
         withdraw(tick, tick.resting)
+
+
+def _sellable(tick: Tick) -> ExitDecision | None:
+    """Free a spot position from what rests; return what can be sold of it now, None where nothing can."""
+    if tick.is_market_closed and tick.resting:
+        tick.messages.append(
+            f"{tick.parameters.symbol} does not trade at the exchange now: the exit waits, and the stop stays where it"
+            " rests."
+        )
+        return None
+    # Asked before anything is cancelled: an answer that is missing then leaves the stop where it is.
+    tick.account.synchronise_clock()
+    coins = _coins_there(tick)
+    # Nor is anything cancelled that there would be no request weight left to sell.
+    tick.budget.reserve(Urgency.PROTECTION, EXIT_WEIGHT)
+    wanted = _decision_now(tick) if withdraw(tick, tick.resting) else None
+    if wanted is None:
+        return None  # what rests is not known to be gone, or has executed first: that was the exit
+    if wanted.quantity < tick.rules.min_qty:
+        _keep_as_dust(tick)
+        return None
+    decision = wanted if coins is None else wanted.capped(coins, tick.rules)
+    if decision.quantity < tick.rules.min_qty:
+        tick.held_at_most = decision.quantity
+        tick.messages.append(
+            f"The position cannot be sold: only {canonical(decision.quantity)} {tick.rules.base_asset} of it are "
+            "free at the exchange. Were they sold or locked by another order?"
+        )
+        return None
+    return decision
 
 
 def _coins_there(tick: Tick) -> Decimal | None:

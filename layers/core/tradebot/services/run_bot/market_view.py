@@ -38,6 +38,13 @@ def new_candles(tick: Tick) -> Sequence[Candle]:
     return tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
 
 
+def price_now(tick: Tick) -> Decimal | None:
+    """Return the price of the last trade; None, and the tick knows it, where no order of the symbol is taken now."""
+    price = tick.market.trading_price(tick.parameters.symbol)
+    tick.is_market_closed = price is None
+    return price
+
+
 def stale_data(tick: Tick) -> list[str]:
     """Say so where the newest closed candle is missing: it is older than one and a half of its intervals."""
     last = None if tick.memory is None else tick.memory.last_close_at

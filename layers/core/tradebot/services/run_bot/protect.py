@@ -82,7 +82,8 @@ def is_protected(tick: Tick) -> bool:
         return True
     if not tick.knows_orders or wanted is None or tick.exit_is_in_doubt:
         return True
-    return any(wanted.is_stop(order) for order in tick.resting)
+    # In a market that is closed the stop stays where it rests, and moves afterwards.
+    return any(wanted.is_stop(order) or (tick.is_market_closed and order.leg is Leg.STOP) for order in tick.resting)
 
 
 def protect(tick: Tick) -> None:
