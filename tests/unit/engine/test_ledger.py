@@ -251,7 +251,7 @@ def test_what_an_order_at_work_has_left_below_the_least_order_is_still_its_own_t
     assert book_exit(desk, fill("0.0096", "20000", "0", "USDT"), is_working=True) == Decimal("-0.192")
     assert desk.memory.position is not None
     assert book_exit(desk, fill("0.0004", "20000", "0", "USDT")) == Decimal("-0.008")
-    assert (desk.memory.dust, desk.memory.dust_cost) == (0, 0)
+    assert desk.memory.dust == desk.memory.dust_cost == 0
 
 
 def test_a_sale_whose_commission_is_in_base_takes_it_from_what_is_left() -> None:
