@@ -14,9 +14,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import tests.proofs
 from infra.local.state import REPOSITORY, state_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PAGE = REPOSITORY / "docs" / "proofs.md"
 _HEAD = """# Proofs
@@ -24,8 +28,8 @@ _HEAD = """# Proofs
 Written by `make prove`: {date}, commit {commit}, seed {seed}, {cores} cores {machine}, Python {python}.
 {bounds}
 Each proof fails by itself where it saw too little; a bounded share of each runs with the tests.
-`make prove PROOFS="histories mutants"` runs some, `HISTORIES=n` and `SEED=n` choose how many histories and which;
-a stopped run of histories goes on where it ended.
+`make prove PROOFS="histories mutants"` runs some and keeps what the others of the same commit gave, `HISTORIES=n` and
+`SEED=n` choose how many histories and which; a stopped run of histories goes on where it ended.
 `python -m tests.proofs.histories --replay SEED` prints one history step by step.
 """
 
@@ -49,15 +53,26 @@ def _run(name: str, asked: argparse.Namespace) -> tuple[str, bool]:
         command += ["--seed", str(asked.seed)]
     if name == "histories":
         # Another version of the code plays other histories.
-        command += ["--keep", str(state_root() / "proofs" / f"histories-{asked.seed}-{_commit()}.json")]
+        command += ["--keep", str(_kept(asked.seed) / "histories.json")]
         command += ["--count", str(asked.histories)] if asked.histories else []
     ran = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
     return ran.stdout.rstrip(), ran.returncode == 0
 
 
+def _kept(seed: int) -> Path:
+    """Return where this version's figures are kept, so that a long run can be done in parts."""
+    return state_root() / "proofs" / f"{_commit()}-{seed}"
+
+
 def _commit() -> str:
-    asked = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=9", "--exclude=*"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    """Return the commit, marked where anything but the page differs from it."""
+    commit = _git("rev-parse", "--short=9", "HEAD") or "unknown"
+    return commit + ("-dirty" if _git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(REPOSITORY)}") else "")
+
+
+def _git(*arguments: str) -> str:
+    asked = ["git", "-C", str(REPOSITORY), *arguments]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> int:
@@ -70,7 +85,7 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.names) - known.keys():
         parser.error(f"no such proof: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    sections, has_passed = [], True
+    has_passed = True
     for name, what in known.items():
         if asked.names and name not in asked.names:
             continue
@@ -78,24 +93,28 @@ def main() -> int:
         has_passed = has_passed and passed
         verdict = "Passed." if passed else "**Failed.**"
         print(f"\n{name}\n{figures}\n{verdict}", flush=True)
-        sections.append(f"\n## {name}\n\n{what}\n\n```text\n{figures}\n```\n\n{verdict}\n")
-    bounds = []
-    if asked.histories:
-        bounds.append(f"The histories were bounded to {asked.histories:,}. ")
-    if asked.names:
-        bounds.append(f"Only {', '.join(asked.names)} ran. ")
+        _write(asked.seed, name, f"\n## {name}\n\n{what}\n\n```text\n{figures}\n```\n\n{verdict}\n", list(known))
+    print(f"\nwritten: {PAGE.relative_to(REPOSITORY)}")
+    return 0 if has_passed else 1
+
+
+def _write(seed: int, name: str, section: str, known: list[str]) -> None:
+    """Keep a proof's section, and write the page from all that this version has by now."""
+    folder = _kept(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(section)
+    there = {one: folder / f"{one}.md" for one in known if (folder / f"{one}.md").exists()}
+    missing = [one for one in known if one not in there]
     head = _HEAD.format(
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         commit=_commit(),
-        seed=asked.seed,
+        seed=seed,
         cores=os.cpu_count(),
         machine=platform.machine(),
         python=platform.python_version(),
-        bounds="".join(bounds) and "".join(bounds) + "\n",
+        bounds=f"Not run at this commit: {', '.join(missing)}.\n" if missing else "",
     )
-    PAGE.write_text(head + "".join(sections))
-    print(f"\nwritten: {PAGE.relative_to(REPOSITORY)}")
-    return 0 if has_passed else 1
+    PAGE.write_text(head + "".join(one.read_text() for one in there.values()))
 
 
 if __name__ == "__main__":

@@ -47,9 +47,13 @@ def book_entry(desk: Desk, *fills: Fill, side: PositionSide = LONG, key: str = "
     )
 
 
-def book_exit(desk: Desk, *fills: Fill) -> Decimal:
+def book_exit(desk: Desk, *fills: Fill, is_working: bool = False) -> Decimal:
     desk.memory, realized = apply_exit(
-        desk.memory, RULES, Execution.from_fills(fills), commission_prices={"BNB": Decimal(300)}
+        desk.memory,
+        RULES,
+        Execution.from_fills(fills),
+        commission_prices={"BNB": Decimal(300)},
+        is_working=is_working,
     )
     return realized
 
@@ -239,6 +243,15 @@ def test_what_a_partial_sale_leaves_below_the_least_order_ends_the_position() ->
     assert desk.memory.position is None
     assert desk.memory.dust == Decimal("0.0004")
     assert desk.memory.dust_cost == 8
+
+
+def test_what_an_order_at_work_has_left_below_the_least_order_is_still_its_own_to_sell() -> None:
+    desk = Desk.of()
+    book_entry(desk, fill("0.01", "20000", "0.2", "USDT"))
+    assert book_exit(desk, fill("0.0096", "20000", "0", "USDT"), is_working=True) == Decimal("-0.192")
+    assert desk.memory.position is not None
+    assert book_exit(desk, fill("0.0004", "20000", "0", "USDT")) == Decimal("-0.008")
+    assert desk.memory.dust == desk.memory.dust_cost == 0
 
 
 def test_a_sale_whose_commission_is_in_base_takes_it_from_what_is_left() -> None:

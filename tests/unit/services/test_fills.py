@@ -9,5 +9,5 @@ from tests.proofs.fills import prove
 
 @pytest.mark.rule(10, 11)
 def test_quantities_prices_fees_and_pnl_are_an_independent_oracles() -> None:
-    report = prove(60, 30, seed=7)
+    report = prove(120, 40, seed=7)
     assert not report.verdict(), report.lines()

@@ -180,11 +180,12 @@ def apply_exit(
     execution: Execution,
     *,
     commission_prices: Mapping[str, Decimal] | None = None,
+    is_working: bool = False,
 ) -> tuple[BotMemory, Decimal]:
     """Book fills of an exit order; return the memory and the `realized_pnl` of these fills, net of both sides' fees.
 
     A part leaves the rest of the position in place with its exit still pending. What is too little to sell on spot
-    becomes dust and ends the position.
+    becomes dust and ends the position, unless the order `is_working` still: it may sell what no new one could.
     """
     position = memory.position
     if position is None:
@@ -194,7 +195,7 @@ def apply_exit(
     with exact():
         fees = fees_of(execution, rules, commission_prices or {}, is_owned=position.is_owned)
         left = replace(position, quantity=position.quantity - execution.quantity - fees.base_quantity)
-        is_closed = not _can_be_sold(left, rules, execution)
+        is_closed = not is_working and not _can_be_sold(left, rules, execution)
         cost = _cost_of(position, execution.quantity)
         entry_fee = _entry_fee_of(position, execution.quantity, rules, is_closed=is_closed)
         funding = _funding_of(position, execution.quantity, is_closed=is_closed)

@@ -79,7 +79,10 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         realized = ZERO
         _alarm(tick, order, execution)
     else:
-        memory, realized = engine.apply_exit(memory, tick.rules, execution, commission_prices=prices)
+        is_working = not settlement.status.is_terminal
+        memory, realized = engine.apply_exit(
+            memory, tick.rules, execution, commission_prices=prices, is_working=is_working
+        )
     if order.leg.is_protection or order.reason is TradeReason.LIQUIDATION:
         tick.outbox.append(_level_reached(tick, order, execution, realized))
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
