@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -236,6 +237,21 @@ def test_the_estimate_follows_the_plan_and_then_the_progress(
     assert alice.get(f"/v1/backtests/{started}").json["estimated_seconds_left"] == pytest.approx(
         ESTIMATES[case], abs=1.0
     )
+
+
+def test_the_estimate_goes_down_until_the_progress_moves_again(alice: Client, backstage: Backstage) -> None:
+    started = alice.post("/v1/backtests", backtest_body()).json["id"]
+    backstage.run(
+        "UPDATE backtests SET status = 'running', progress = 0.4, estimated_seconds = 9, started_at = now()"
+        " - interval '20 s' WHERE id = :id",
+        id=started,
+    )
+    left = []
+    for seconds in (0.0, 1.0):
+        time.sleep(seconds)
+        left.append(alice.get(f"/v1/backtests/{started}").json["estimated_seconds_left"])
+    assert left[0] == pytest.approx(30, abs=1.0)
+    assert left[1] < left[0] - 0.5
 
 
 def test_the_workflow_is_given_ids_and_nothing_else(alice: Client, cloud: Cloud) -> None:

@@ -71,9 +71,17 @@ class Platform:
 
     def execution_has_entered(self, backtest_id: int, state: str) -> bool:
         """Tell whether an execution has come to a state."""
+        return any(one.get("stateEnteredEventDetails", {}).get("name") == state for one in self._history(backtest_id))
+
+    def deaths(self, backtest_id: int) -> int:
+        """Return how many invocations of an execution ended with their process."""
+        return sum("Runtime.ExitError" in str(one) for one in self._history(backtest_id))
+
+    def _history(self, backtest_id: int) -> list[dict[str, Any]]:
         described = self.execution(backtest_id)
         history = self.client("stepfunctions").get_execution_history(executionArn=described["executionArn"])
-        return any(one.get("stateEnteredEventDetails", {}).get("name") == state for one in history["events"])
+        events: list[dict[str, Any]] = history["events"]
+        return events
 
     def results_of(self, backtest_id: int) -> list[str]:
         """Return the keys of what a backtest has stored for its user."""

@@ -9,6 +9,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
+
+from infra.local.api_client import ApiError
 from tests.bench.backtests import largest_payload
 from tests.integration.backtests.conftest import END_SECONDS, HOLE, body
 from tradebot_cli.__main__ import main
@@ -16,11 +19,9 @@ from tradebot_cli.__main__ import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.integration.backtests.conftest import Platform
 
-KILLS = 4
+STEP_OF_STATE = {"Plan": "Plan", "FetchMonths": "Fetch", "Simulate": "Simulate", "Collect": "Collect"}
 #: What two runs of the same backtest do not share.
 OF_ONE_RUN = {"id", "backtest_id", "created_at", "updated_at", "started_at", "finished_at"}
 
@@ -44,17 +45,18 @@ def test_a_backtest_runs_from_its_request_to_its_report(platform: Platform) -> N
 
 
 def test_functions_that_are_killed_at_random_change_nothing_of_a_result(platform: Platform) -> None:
-    chance, killed = random.Random(5), 0
+    chance, left = random.Random(5), dict(STEP_OF_STATE)
     accepted = platform.api.call("POST", "/backtests", body(market_type="futures"))
     while platform.api.call("GET", f"/backtests/{accepted['id']}")["status"] in {"pending", "running"}:
-        living = [pid for step in ("Plan", "Fetch", "Simulate", "Collect") for pid in platform.processes(step)]
-        if living and killed < KILLS:
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(living), signal.SIGKILL)
-                killed += 1
-        time.sleep(chance.uniform(0.2, 0.6))
-    assert killed >= 2
+        for state in [one for one in left if platform.execution_has_entered(accepted["id"], one)]:
+            time.sleep(chance.uniform(0.0, 0.15))
+            for pid in platform.processes(left.pop(state)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
     disturbed = platform.until(accepted["id"], "succeeded", "failed")
+    assert disturbed["status"] == "succeeded", disturbed["error_message"]
+    assert platform.deaths(accepted["id"]) >= 2, "functions have to die while they work, or nothing is shown"
     calm = platform.until(platform.api.call("POST", "/backtests", body(market_type="futures"))["id"], "succeeded")
     results = [platform.api.call("GET", f"/backtests/{one['id']}/results") for one in (disturbed, calm)]
     for one in results:
@@ -120,3 +122,22 @@ def test_a_terminal_starts_one_watches_it_and_downloads_its_report(
     assert main(["backtest", "--remote", "--symbol", "BTCUSDT"]) == 2
     assert "--start, --end" in capsys.readouterr().err
     assert main([*common[:2], "--url", "http://127.0.0.1:9", *common[4:], *span]) == 5
+
+
+#: What only the exchange knows of a market: a request's change, and the field that is named.
+BEYOND_THE_MARKET = {
+    "an unknown symbol": ({"symbol": "NOPEUSDT"}, "symbol"),
+    "a span that has not closed": ({"end_date": "2023-02-04T00:00:00Z"}, "end_date"),
+    "a span from before the listing": ({"start_date": "2023-01-28T01:00:00Z"}, "start_date"),
+    "less than the least order": ({"initial_capital": "4"}, "initial_capital"),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND_THE_MARKET)
+def test_what_the_market_forbids_is_refused_under_its_fields_name(platform: Platform, case: str) -> None:
+    changes, field = BEYOND_THE_MARKET[case]
+    with pytest.raises(ApiError) as refused:
+        platform.api.call("POST", "/backtests", body(**changes))
+    assert refused.value.status == 422
+    assert f"({field}: " in str(refused.value)
+    assert str(refused.value).count(";") == 0, "one field, one reason"

@@ -83,8 +83,11 @@ def seconds_left(row: Record) -> float | None:
         return planned
     passed: float = (row.read_at - row.started_at).total_seconds()
     progress: float = row.progress
-    left = planned - passed if progress < TRUSTED_PROGRESS else passed * (1 - progress) / progress
-    return round(max(1.0, left), 1)
+    if progress < TRUSTED_PROGRESS:
+        return round(max(1.0, planned - passed), 1)
+    # By when the progress was reached, counted down since: between two steps of it the rest must not grow.
+    since: float = (row.read_at - row.updated_at).total_seconds()
+    return round(max(1.0, (passed - since) * (1 - progress) / progress - since), 1)
 
 
 def _require_succeeded(row: Record) -> None:
