@@ -114,7 +114,12 @@ $(AUDIT_STAMP): infra/tools/audit.txt $(STAMP)
 .PHONY: audit
 audit: $(AUDIT_STAMP) ## Look for known holes: checkov on both templates, pip-audit on the lock (asks PyPI's advisories, and fails where it cannot)
 	@$(AUDIT_VENV)/bin/checkov --config-file infra/tools/checkov.yaml -f infra/foundation.yaml -f template.yaml
-	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock || { \
+	  echo; \
+	  echo "pip-audit did not pass. Where a package has a known hole, it is listed above: raise it in pyproject.toml, then make lock."; \
+	  echo "Where it says that a package was not found or could not be audited, PyPI's advisories (https://pypi.org/pypi/<package>/json)"; \
+	  echo "cannot be reached from here, a mirror of the packages alone has none: nothing is known of any package. Run this where they can."; \
+	  exit 1; }
 
 .PHONY: check
 check: lint validate test ## Everything that CI runs

@@ -116,7 +116,8 @@ def invoke(endpoint_url: str, name: str, payload: bytes) -> Answer:
 @contextlib.contextmanager
 def own_cloud(state: Path) -> Iterator[RunningCloud]:
     """Start Postgres and a cloud for a single invocation, with the database migrated and no exchange in reach."""
-    from infra.local.machine import BINANCE_URL_PARAMETERS  # noqa: PLC0415  not needed where a cloud runs already
+    # Not needed where a cloud runs already.
+    from infra.local.machine import BINANCE_URL_PARAMETERS, foundation_parameters  # noqa: PLC0415  see above
     from infra.local.postgres import EmbeddedPostgres  # noqa: PLC0415  likewise
 
     with contextlib.ExitStack() as stack:
@@ -129,7 +130,7 @@ def own_cloud(state: Path) -> Iterator[RunningCloud]:
         cloud = stack.enter_context(
             LocalCloud(
                 state / "cloud",
-                foundation_parameters={"Database": "external", "DatabaseUrl": database_url},
+                foundation_parameters=foundation_parameters(database_url),
                 parameters={"Database": "external", **dict.fromkeys(BINANCE_URL_PARAMETERS, NO_EXCHANGE)},
             )
         )

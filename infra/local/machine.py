@@ -34,6 +34,13 @@ BINANCE_URL_PARAMETERS = (
     "BinanceTestnetSpotUrl",
     "BinanceTestnetFuturesUrl",
 )
+#: No mail leaves this machine.
+MAIL_SENDER = "tradebot@example.com"
+
+
+def foundation_parameters(database_url: str) -> dict[str, str]:
+    """Return the parameters of infra/foundation.yaml for a database that is there already."""
+    return {"Database": "external", "DatabaseUrl": database_url, "MailSender": MAIL_SENDER}
 
 
 class Machine:
@@ -86,7 +93,7 @@ class Machine:
         self.cloud = stack.enter_context(
             LocalCloud(
                 self.state / "cloud",
-                foundation_parameters={"Database": "external", "DatabaseUrl": self.database_url},
+                foundation_parameters=foundation_parameters(self.database_url),
                 parameters={
                     "Database": "external",
                     "MarketClock": "real" if self.market.kind == "live" else "tick",

@@ -34,7 +34,8 @@ def resources(deployment: str) -> Json:
 
 @cache
 def foundation(database: str) -> Json:
-    body: Json = translate(ROOT / "infra" / "foundation.yaml", {"Database": database}, region=REGION).body["Resources"]
+    given = {"Database": database, "MailSender": "desk@example.com"}
+    body: Json = translate(ROOT / "infra" / "foundation.yaml", given, region=REGION).body["Resources"]
     return body
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from infra.build import layer_requirements
 from infra.build.layers import LAYERS
-from infra.local.cloud.translate import load, translate
+from infra.local.cloud.translate import TemplateError, load, translate
 from tests.architecture.templates import (
     FUNCTIONS,
     REGION,
@@ -50,7 +50,10 @@ def test_a_stage_deploys_both_stacks_with_parameters_that_they_take_and_that_agr
         for part in (f"{stage}-foundation", stage)
     }
     base, ours = given[f"{stage}-foundation"], given[stage]
-    translate(ROOT / "infra" / "foundation.yaml", base, region=REGION)
+    # Whoever deploys has to put an address there first: one that is nobody's would never be confirmed.
+    with pytest.raises(TemplateError, match="MailSender does not match"):
+        translate(ROOT / "infra" / "foundation.yaml", base, region=REGION)
+    translate(ROOT / "infra" / "foundation.yaml", {**base, "MailSender": "desk@example.com"}, region=REGION)
     translate(ROOT / "template.yaml", ours, region=REGION)
     assert base["Stage"] == ours["Stage"] == stage
     assert base["Database"] == ours["Database"]

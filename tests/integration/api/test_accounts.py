@@ -62,6 +62,8 @@ class TestRegistering:
         told, invited = mails()
         assert (told.to, told.token) == (alice.user["email"], None)
         assert invited.token is not None
+        tried = alice.get("/v1/audit-events").json["items"][0]
+        assert (tried["action"], tried["source"]) == ("account.registered_again", anybody.source)
         assert log_in(anybody, alice.user["email"]).status == 200
 
     def test_of_two_registrations_that_nobody_confirmed_the_newest_counts(self, anybody: Client, mails: Mails) -> None:

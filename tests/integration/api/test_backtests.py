@@ -260,3 +260,25 @@ def test_the_workflow_is_given_ids_and_nothing_else(alice: Client, cloud: Cloud)
     arn = f"{machine.replace(':stateMachine:', ':execution:')}:{started}"
     given = json.loads(boto3.client("stepfunctions").describe_execution(executionArn=arn)["input"])
     assert given == {"backtest_id": started, "user_id": alice.user["id"]}
+
+
+def test_backtests_are_filtered_and_asked_for_again_cheaply(alice: Client, backstage: Backstage) -> None:
+    first = alice.post("/v1/backtests", backtest_body()).json["id"]
+    second = alice.post("/v1/backtests", backtest_body(symbol="ETHUSDT")).json["id"]
+    backstage.end_backtest(first)
+    backstage.run("UPDATE backtests SET created_at = '2026-11-20T10:00:00Z' WHERE id = :id", id=first)
+
+    def found(**query: object) -> list[int]:
+        return [one["id"] for one in alice.get("/v1/backtests", **query).json["items"]]
+
+    assert found() == [second, first]
+    assert found(status="succeeded") == found(symbol="BTCUSDT") == found(until="2026-11-20T10:00:01Z") == [first]
+    assert found(status="pending") == found(since="2026-11-20T10:00:01Z") == [second]
+    assert found(status="pending", symbol="BTCUSDT") == []
+    for wrong in ({"status": "lost"}, {"symbol": "eth"}, {"until": "tomorrow"}):
+        assert alice.get("/v1/backtests", **wrong).problem["status"] == 422
+    for path in ("/v1/backtests", f"/v1/backtests/{second}"):
+        known = {"if-none-match": alice.get(path).headers["etag"]}
+        assert alice.request("GET", path, headers=known).status == 304
+        backstage.run("UPDATE backtests SET progress = progress + 0.1 WHERE id = :id", id=second)
+        assert alice.request("GET", path, headers=known).status == 200

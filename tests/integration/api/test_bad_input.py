@@ -70,12 +70,77 @@ def test_a_strange_value_in_any_field_is_no_crash(
         # Nothing here is about how often: what is refused only for that would not be looked at.
         backstage.run("DELETE FROM throttles")
         for value in STRANGE:
-            others = {key: json.dumps(given) for key, given in schema["example"].items() if key != field}
-            members = ", ".join(f"{json.dumps(key)}: {given}" for key, given in {**others, field: value}.items())
-            answer = send(alice, name, f"{{{members}}}".encode(), own)
+            answer = send(alice, name, with_field(schema, field, value), own)
             assert answer.status < 500, (field, value, answer.body)
             if answer.status >= 400:
                 assert answer.problem["detail"]
+
+
+#: A value of each of JSON's kinds.
+KINDS: dict[str, str] = {
+    "null": "null",
+    "boolean": "true",
+    "integer": "7",
+    "number": "0.5",
+    "string": '"text"',
+    "array": "[]",
+    "object": "{}",
+}
+
+
+def kinds_of(schema: Any) -> set[str]:
+    """Return the kinds of values that a schema takes."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    branches = [*schema.get("anyOf", ()), *schema.get("allOf", ()), *schema.get("oneOf", ())]
+    found = {schema["type"]} if "type" in schema else set()
+    for branch in branches:
+        found |= kinds_of(branch)
+    assert found, schema
+    nullable = any(one.get("nullable") for one in (schema, *branches))
+    return found | ({"null"} if nullable else set()) | ({"integer"} if "number" in found else set())
+
+
+def with_field(schema: Any, field: str, value: str) -> bytes:
+    """Return the schema's example with a field of it replaced by JSON text."""
+    others = {key: json.dumps(given) for key, given in schema["example"].items() if key != field}
+    return (
+        "{" + ", ".join(f"{json.dumps(key)}: {one}" for key, one in {**others, field: value}.items()) + "}"
+    ).encode()
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_a_value_of_another_kind_is_refused_under_its_fields_name(
+    alice: Client, valid_key: int, backstage: Backstage, name: str
+) -> None:
+    schema = schema_of(name)
+    own = {"key": valid_key, "bot": alice.post("/v1/bot-configs", bot_body()).json["id"]}
+    backstage.run("DELETE FROM throttles")
+    for field, described in schema["properties"].items():
+        for kind in KINDS.keys() - kinds_of(described):
+            problem = send(alice, name, with_field(schema, field, KINDS[kind]), own).problem
+            assert problem["status"] == 422, (field, kind)
+            assert field in {error["field"].split(".")[0] for error in problem["errors"]}, (field, kind, problem)
+
+
+#: What nobody reads as text: an attempt to log in may hold anything, and finds no account with it.
+NOT_READ = {"password", "new_password", "token", "refresh_token"}
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_control_characters_are_refused_in_every_text(
+    alice: Client, valid_key: int, backstage: Backstage, name: str
+) -> None:
+    schema = schema_of(name)
+    own = {"key": valid_key, "bot": alice.post("/v1/bot-configs", bot_body()).json["id"]}
+    backstage.run("DELETE FROM throttles")
+    for field, described in schema["properties"].items():
+        if "string" in kinds_of(described) and field not in NOT_READ:
+            for character in ("\0", "\x07", "\x1b", "\x7f"):
+                value = json.dumps(f"{schema['example'].get(field) or 'x'}{character}")
+                problem = send(alice, name, with_field(schema, field, value), own).problem
+                assert problem["status"] == 422, (field, character)
+                assert field in {error["field"] for error in problem["errors"]}, (field, character, problem)
 
 
 @pytest.mark.parametrize("name", WITH_BODY)

@@ -333,7 +333,22 @@ def test_without_either_everything_is_open_so_that_the_test_above_means_somethin
     assert client.get("/v1/bot-configs").json["items"] != []
 
 
-LISTS = [f"/v1/{name}" for name in ("audit-events", "api-keys", "bot-configs", "bot-states", "trades", "backtests")]
+def is_list(operation: Any) -> bool:
+    """Tell whether it answers a page."""
+    contents = operation["responses"].get("200", {}).get("content", {}).values()
+    return any(content["schema"].get("$ref", "").endswith("Page") for content in contents)
+
+
+#: Every list of the document that is not of one bot or backtest: those are routes with an id.
+LISTS = [
+    path
+    for path, operations in DOCUMENT["paths"].items()
+    if "{" not in path and "get" in operations and is_list(operations["get"])
+]
+
+
+def test_the_lists_of_the_document_are_found() -> None:
+    assert {"/v1/api-keys", "/v1/trades", "/v1/audit-events"} < set(LISTS)
 
 
 @pytest.mark.parametrize("path", LISTS)

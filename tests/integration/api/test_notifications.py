@@ -50,10 +50,12 @@ def test_everything_is_on_until_it_is_switched_off_by_channel(alice: Client, bob
         {"switches": []},
         {"switches": [{"kind": "reset_password", "mail": False}]},
         {"switches": [{"kind": "stop_fired", "sms": True}]},
+        {"switches": [{"kind": "stop_fired", "mail": 0}]},
+        {"switches": [{"kind": "stop_fired", "webhook": "false"}]},
     ],
     ids=str,
 )
-def test_mail_about_the_account_itself_cannot_be_switched_off(alice: Client, body: object) -> None:
+def test_what_is_no_switch_is_refused_and_mail_about_the_account_itself_is_none(alice: Client, body: object) -> None:
     assert alice.patch(ALL, body).status == 422
 
 

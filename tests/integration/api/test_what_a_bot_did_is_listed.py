@@ -89,6 +89,33 @@ def test_orders_are_filtered_and_paged_each_once(alice: Client, bot: int, backst
     assert alice.get(f"/v1/bots/{bot}/orders", status="LOST").problem["status"] == 422
 
 
+def test_orders_are_filtered_by_side_symbol_and_time_and_asked_for_again_cheaply(
+    alice: Client, bot: int, backstage: Backstage
+) -> None:
+    first, second, third = (add_order(backstage, bot, number, "entry", "FILLED") for number in range(3))
+    backstage.run("UPDATE orders SET side = 'SELL', symbol = 'ETHUSDT' WHERE id = :id", id=second)
+    for number, order in enumerate((first, second, third)):
+        backstage.run(
+            "UPDATE orders SET created_at = CAST(:at AS timestamptz) WHERE id = :id",
+            at=f"2026-11-2{number}T10:00:00Z",
+            id=order,
+        )
+
+    def found(**query: object) -> list[int]:
+        return [order["id"] for order in alice.get(f"/v1/bots/{bot}/orders", **query).json["items"]]
+
+    assert found(side="SELL") == found(symbol="ETHUSDT") == [second]
+    assert found(side="BUY") == [third, first]
+    assert found(since="2026-11-21T10:00:00Z", until="2026-11-22T10:00:00Z") == [second]
+    for wrong in ({"side": "LEFT"}, {"symbol": "eth"}, {"since": "2026-11-21T10:00:00"}):
+        assert alice.get(f"/v1/bots/{bot}/orders", **wrong).problem["status"] == 422
+    known = alice.get(f"/v1/bots/{bot}/orders").headers["etag"]
+    path = f"/v1/bots/{bot}/orders"
+    assert alice.request("GET", path, headers={"if-none-match": known}).status == 304
+    backstage.run("UPDATE orders SET status = 'CANCELED' WHERE id = :id", id=third)
+    assert alice.request("GET", path, headers={"if-none-match": known}).status == 200
+
+
 def test_transfers_are_listed_with_what_is_in_doubt(alice: Client, bot: int, backstage: Backstage) -> None:
     for number, (status, transaction) in enumerate([("DONE", "77"), ("UNKNOWN", None)]):
         backstage.run(

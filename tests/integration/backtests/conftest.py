@@ -15,7 +15,7 @@ from infra.local.api_client import ApiClient
 from infra.local.cloud.local_cloud import LocalCloud
 from infra.local.cloud.mailbox import read_mail
 from infra.local.exchange_process import ExchangeProcess
-from infra.local.machine import BINANCE_URL_PARAMETERS
+from infra.local.machine import BINANCE_URL_PARAMETERS, foundation_parameters
 from infra.local.state import Market
 from tests.fixtures.candles import write_minutes
 
@@ -138,7 +138,7 @@ def platform_on(folder: Path, database: TestDatabase, market: Market) -> Iterato
         with (
             LocalCloud(
                 folder / "cloud",
-                foundation_parameters={"Database": "external", "DatabaseUrl": database.url},
+                foundation_parameters=foundation_parameters(database.url),
                 parameters={"Database": "external", "MarketClock": "tick", **urls},
             ) as cloud,
             ApiClient(cloud.api_url, "trader@example.com", "seven-candles-before-noon") as api,

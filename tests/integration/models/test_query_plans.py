@@ -178,7 +178,7 @@ def test_a_page_of_trades_reads_a_page(
 
 
 PAGES: dict[str, tuple[Callable[..., Page], dict[str, Any]]] = {
-    "orders": (list_orders, {"filters": {}}),
+    "orders": (list_orders, {"filters": {}, "recorded": Span()}),
     "transfers": (list_transfers, {}),
     "findings": (list_findings, {"is_open": False}),
 }

@@ -1,11 +1,11 @@
 """Backtests: asked for, watched, cancelled, read, deleted."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from tradebot.services.start_backtest import BacktestRequest
-from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.deps import POLLED, Cursor, Limit, PathId, Span, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.backtests import (
     BacktestIn,
@@ -15,6 +15,7 @@ from tradebot_api.schemas.backtests import (
     BotBacktestIn,
     ComparisonOut,
 )
+from tradebot_api.schemas.words import BacktestStatus
 
 router = APIRouter(tags=["backtests"])
 
@@ -107,12 +108,23 @@ def _started(cases: UseCases, row: Any, response: Response) -> dict[str, Any]:
     "/backtests",
     operation_id="listBacktests",
     response_model=BacktestPage,
-    responses=errors(401, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 422),
     summary="List backtests",
 )
-def list_backtests(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cursor = None) -> Any:
-    """List one's backtests, newest first."""
-    page = cases.backtests.read.listed(token, limit=limit, cursor=cursor)
+def list_backtests(
+    *,
+    cases: UseCases,
+    token: Token,
+    span: Span,
+    status: Annotated[BacktestStatus | None, Query(description="Only those that are this far.")] = None,
+    symbol: SymbolFilter = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """List one's backtests, newest first; `since` and `until` are about when they were asked for."""
+    filters = {"status": status, "symbol": symbol}
+    page = cases.backtests.read.listed(token, filters=filters, asked=span, limit=limit, cursor=cursor)
     return {"items": [_shown(cases, row) for row in page.items], "next_cursor": page.next_cursor}
 
 
@@ -120,7 +132,8 @@ def list_backtests(cases: UseCases, token: Token, limit: Limit = 50, cursor: Cur
     "/backtests/{id}",
     operation_id="getBacktest",
     response_model=BacktestOut,
-    responses=errors(401, 404, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 404, 422),
     summary="Show a backtest",
 )
 def get_backtest(cases: UseCases, token: Token, id: PathId) -> Any:  # noqa: A002  the parameter's public name

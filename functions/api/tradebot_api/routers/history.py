@@ -4,17 +4,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from tradebot_api.deps import Cursor, Limit, PathId, Token, UseCases
+from tradebot_api.deps import POLLED, Cursor, Limit, PathId, Span, SymbolFilter, Token, UseCases
 from tradebot_api.routers.documented import errors
 from tradebot_api.schemas.history import FindingPage, OrderPage, TransferPage
-from tradebot_api.schemas.words import Leg, OrderStatus
+from tradebot_api.schemas.words import Leg, OrderStatus, Side
 
 
 def _order_filters(
     status: Annotated[OrderStatus | None, Query(description="Those in this state alone.")] = None,
     leg: Annotated[Leg | None, Query(description="Those of this part of a round trip alone.")] = None,
+    side: Annotated[Side | None, Query(description="Only buys, or only sells.")] = None,
+    symbol: SymbolFilter = None,
 ) -> dict[str, object]:
-    return {"status": status, "leg": leg}
+    return {"status": status, "leg": leg, "side": side, "symbol": symbol}
 
 
 OrderFilters = Annotated[dict[str, object], Depends(_order_filters)]
@@ -26,7 +28,8 @@ router = APIRouter(prefix="/bots/{id}", tags=["running bots"])
     "/orders",
     operation_id="listBotOrders",
     response_model=OrderPage,
-    responses=errors(401, 404, 422),
+    dependencies=POLLED,
+    responses=errors(304, 401, 404, 422),
     summary="List a bot's orders",
 )
 def list_bot_orders(
@@ -35,11 +38,12 @@ def list_bot_orders(
     id: PathId,  # noqa: A002  the parameter's public name
     *,
     filters: OrderFilters,
+    span: Span,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
     """List every order that the bot meant to send, with its state, its reason and what was executed of it."""
-    return cases.bots.history.orders(token, id, filters=filters, limit=limit, cursor=cursor)
+    return cases.bots.history.orders(token, id, filters=filters, recorded=span, limit=limit, cursor=cursor)
 
 
 @router.get(

@@ -72,8 +72,8 @@ class SwitchIn(In):
     """A kind to switch; a channel that is not named stays as it is."""
 
     kind: NotificationKind
-    mail: bool | None = None
-    webhook: bool | None = None
+    mail: Annotated[bool, Field(strict=True)] | None = None
+    webhook: Annotated[bool, Field(strict=True)] | None = None
 
 
 class SwitchesIn(In):

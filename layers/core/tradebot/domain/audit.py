@@ -9,6 +9,8 @@ class Action(StrEnum):
     """What can be done in an account. Whoever adds a use case that changes something adds its word."""
 
     ACCOUNT_REGISTERED = "account.registered"
+    #: Somebody tried to register with the account's address.
+    ACCOUNT_REGISTERED_AGAIN = "account.registered_again"
     ACCOUNT_VERIFIED = "account.verified"
     ACCOUNT_UPDATED = "account.updated"
     ADDRESS_CHANGE_REQUESTED = "account.address_change_requested"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class MessageKind(StrEnum):
@@ -41,3 +46,8 @@ NOTIFICATIONS = (
     MessageKind.BACKTEST_READY,
     MessageKind.KILL_SWITCH_SET,
 )
+
+
+def key_refusal(api_key_id: int, known_since: datetime) -> str:
+    """Name the refusal of a key that was last known at `known_since`: whoever meets it first tells it, nobody again."""
+    return f"key:{api_key_id}:{known_since.astimezone(UTC).isoformat()}"

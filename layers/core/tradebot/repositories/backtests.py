@@ -10,6 +10,7 @@ from sqlalchemy import Interval, String, cast, delete, func, insert, literal, se
 from tradebot.errors import NotFoundError
 from tradebot.models import Backtest, BacktestStatus
 from tradebot.models.backtest import UNFINISHED
+from tradebot.repositories.filters import where_equal, within
 from tradebot.repositories.pages import Page, newest_first
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.span import Span
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Query, Record
 
 _BULK = {"user_id", "metrics", "daily_results", "monthly_results", "candles_uri", "equity_curve_uri"}
@@ -69,9 +72,12 @@ def count_backtests(session: Session, user_id: int) -> int:
     return session.scalar(select(func.count()).select_from(Backtest).where(Backtest.user_id == user_id)) or 0
 
 
-def list_backtests(session: Session, user_id: int, *, limit: int, cursor: str | None) -> Page:
-    """Return a page of the user's backtests, newest first."""
+def list_backtests(
+    session: Session, user_id: int, *, filters: Filters, asked: Span, limit: int, cursor: str | None
+) -> Page:
+    """Return a page of the user's backtests, newest first. `filters`: status, symbol."""
     query: Query = select(*_SHOWN, func.now().label("read_at")).where(Backtest.user_id == user_id)
+    query = within(where_equal(query, Backtest, filters), Backtest.created_at, asked)
     return newest_first(session, query, Backtest.created_at, Backtest.id, limit=limit, cursor=cursor)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tradebot.domain.order import Leg, OrderStatus
 from tradebot.models import Fill, Finding, FindingKind, Order
-from tradebot.repositories.filters import where_equal
+from tradebot.repositories.filters import where_equal, within
 from tradebot.repositories.pages import last_recorded_first
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.span import Span
     from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Page, Record
 
@@ -30,12 +31,13 @@ def list_orders(
     bot_config_id: int,
     *,
     filters: Filters,
+    recorded: Span,
     limit: int,
     cursor: str | None,
 ) -> Page:
-    """Return a page of the bot's orders, the last recorded first. `filters`: status, leg."""
+    """Return a page of the bot's orders, the last recorded first. `filters`: status, leg, side, symbol."""
     query = select(*_SHOWN).where(Order.user_id == user_id, Order.bot_config_id == bot_config_id)
-    query = where_equal(query, Order, filters)
+    query = within(where_equal(query, Order, filters), Order.created_at, recorded)
     return last_recorded_first(session, query, Order.created_at, Order.id, limit=limit, cursor=cursor)
 
 

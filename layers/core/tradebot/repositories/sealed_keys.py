@@ -11,6 +11,8 @@ from tradebot.errors import NotFoundError
 from tradebot.models import ApiKey
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
 
@@ -42,6 +44,25 @@ def load_sealed_key(session: Session, user_id: int, api_key_id: int) -> SealedKe
     if row is None:
         raise NotFoundError("There is no such API key.")
     return SealedKey(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheckState:
+    """What is known of a key, and since when: `updated_at` moves with every change of its row."""
+
+    is_valid: bool
+    check_error: str | None
+    updated_at: datetime
+
+
+def lock_key_check(session: Session, user_id: int, api_key_id: int) -> KeyCheckState | None:
+    """Return what the last check found, and let no other check in between; None where the key is gone."""
+    row = session.execute(
+        select(ApiKey.is_valid, ApiKey.check_error, ApiKey.updated_at)
+        .where(ApiKey.id == api_key_id, ApiKey.user_id == user_id)
+        .with_for_update()
+    ).one_or_none()
+    return None if row is None else KeyCheckState(*row)
 
 
 def record_key_check(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from tradebot.domain.message import MessageKind
+from tradebot.domain.message import MessageKind, key_refusal
 from tradebot.errors import TradeBotError
 from tradebot.observability import count, logger
 from tradebot.repositories.outbox import Message, add_events
-from tradebot.repositories.sealed_keys import record_key_check
+from tradebot.repositories.sealed_keys import lock_key_check, record_key_check
 
 if TYPE_CHECKING:
     from tradebot.exchange.protocol import KeyChecker, KeyReport
@@ -55,13 +55,14 @@ class CheckApiKey:
         finally:
             self.exchanges.settle()
         with self.open_session(user_id) as session:
+            before = lock_key_check(session, user_id, api_key_id)
             record_key_check(
                 session, user_id, api_key_id, is_valid=error is None, error=error, warning=None if error else warning
             )
-            if error is not None:
-                # The daily check tells it again; checks that the user asks for on one day do not.
+            # Told once: the daily check finds a refused key refused again, every day.
+            if error is not None and before is not None and (before.is_valid or before.check_error != error):
                 payload = {"api_key_id": api_key_id, "reason": error}
-                key = f"key:{api_key_id}:{datetime.now(UTC):%Y-%m-%d}"
+                key = key_refusal(api_key_id, before.updated_at)
                 add_events(session, user_id, [Message(MessageKind.KEY_REFUSED, key, payload)])
         count("KeysAccepted" if error is None else "KeysRefused")
         logger().info("key checked", api_key_id=api_key_id, is_valid=error is None)

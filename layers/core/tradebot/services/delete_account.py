@@ -34,7 +34,7 @@ class DeleteAccount:
         self.confirm_password(token, password)
         if position == "close" and (closing := self.close_positions.of_user(token)):
             raise ConflictError(
-                f"The positions of {len(closing)} bots are being closed at market; delete the account when they are."
+                f"Positions are being closed at market (bots: {len(closing)}); delete the account when they are."
             )
         with self.sessions.of(token) as session:
             engaged = bot_configs.lock_engaged_bots(session, token.user_id)

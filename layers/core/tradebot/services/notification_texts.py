@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 
 def _stop_fired(p: Mapping[str, Any]) -> tuple[str, str]:
+    if p.get("reason") == "liquidation":
+        return f"{_bot(p)} was liquidated", _left(p, "liquidation, since its margin was used up")
     return f"{_bot(p)}: its stop fired", _left(p, str(p.get("reason", "stop_loss")).replace("_", " "))
 
 
@@ -22,7 +24,7 @@ def _left(p: Mapping[str, Any], level: str) -> str:
     bought = p.get("position") == "short"
     text = (
         f"{_bot(p)} {'bought back' if bought else 'sold'} {p.get('quantity')} of its {p.get('position')} position in"
-        f" {p.get('symbol')} at {p.get('price')} by its {level}."
+        f" {p.get('symbol')} at {p.get('price')} by its {level}{', on paper' if p.get('is_on_paper') else ''}."
     )
     if p.get("realized_pnl") is None:
         return text

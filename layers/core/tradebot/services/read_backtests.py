@@ -12,6 +12,8 @@ from tradebot.services.backtest_files import prefix_of
 
 if TYPE_CHECKING:
     from tradebot.aws.object_store import ObjectStore
+    from tradebot.domain.span import Span
+    from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Page, Record
     from tradebot.security.tokens import AccessToken
     from tradebot.services.user_sessions import UserSessions
@@ -44,10 +46,12 @@ class ReadBacktests:
     sessions: UserSessions
     results: ObjectStore
 
-    def listed(self, token: AccessToken, *, limit: int, cursor: str | None) -> Page:
+    def listed(self, token: AccessToken, *, filters: Filters, asked: Span, limit: int, cursor: str | None) -> Page:
         """Return a page of the user's backtests, newest first."""
         with self.sessions.of(token) as session:
-            return backtests.list_backtests(session, token.user_id, limit=limit, cursor=cursor)
+            return backtests.list_backtests(
+                session, token.user_id, filters=filters, asked=asked, limit=limit, cursor=cursor
+            )
 
     def one(self, token: AccessToken, backtest_id: int) -> Record:
         """Return one. Raises NotFoundError."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from tradebot.domain.span import Span
     from tradebot.repositories.filters import Filters
     from tradebot.repositories.pages import Page, Record
     from tradebot.security.tokens import AccessToken
@@ -39,13 +40,20 @@ class ReadHistory:
         bot_config_id: int,
         *,
         filters: Filters,
+        recorded: Span,
         limit: int,
         cursor: str | None,
     ) -> OrderPage:
         """Return a page of orders. Raises NotFoundError."""
         with self.sessions.of(token) as session:
             page = order_history.list_orders(
-                session, token.user_id, bot_config_id, filters=filters, limit=limit, cursor=cursor
+                session,
+                token.user_id,
+                bot_config_id,
+                filters=filters,
+                recorded=recorded,
+                limit=limit,
+                cursor=cursor,
             )
             _require_bot(session, token.user_id, bot_config_id, page)
             executed = [order.id for order in page.items if order.executed_qty]

@@ -11,6 +11,7 @@ from tradebot.repositories import audit_events, outbox, users
 from tradebot.security.passwords import require_acceptable
 
 if TYPE_CHECKING:
+    from tradebot.repositories.pages import Record
     from tradebot.security.passwords import PasswordHasher
     from tradebot.services.request_mail import RequestMail
     from tradebot.services.throttle import Throttle
@@ -35,7 +36,7 @@ class RegisterUser:
         with self.open_session(None) as session:
             known = users.find_login(session, email)
         if known is not None:
-            self._register_again(known.id, hashed_password, is_verified=known.is_verified)
+            self._register_again(known, hashed_password, source)
         elif not self._register(email, hashed_password, source):
             return self(email=email, password=password, source=source)  # somebody else did, at the same moment
         self.request_mail()
@@ -50,8 +51,9 @@ class RegisterUser:
             outbox.add_message(session, user_id, MessageKind.VERIFY_ADDRESS)
         return True
 
-    def _register_again(self, user_id: int, hashed_password: str, *, is_verified: bool) -> None:
-        kind = MessageKind.ALREADY_REGISTERED if is_verified else MessageKind.VERIFY_ADDRESS
-        with self.open_session(user_id) as session:
-            users.replace_unverified_password(session, user_id, hashed_password)
-            outbox.add_message(session, user_id, kind)
+    def _register_again(self, known: Record, hashed_password: str, source: str | None) -> None:
+        kind = MessageKind.ALREADY_REGISTERED if known.is_verified else MessageKind.VERIFY_ADDRESS
+        with self.open_session(known.id) as session:
+            users.replace_unverified_password(session, known.id, hashed_password)
+            audit_events.record_event(session, known.id, Action.ACCOUNT_REGISTERED_AGAIN, source=source)
+            outbox.add_message(session, known.id, kind)

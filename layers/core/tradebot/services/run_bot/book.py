@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.message import MessageKind
 from tradebot.domain.money import ZERO, canonical, exact
-from tradebot.domain.order import Execution, Leg, Side
+from tradebot.domain.order import Execution, ExitReason, Leg, Side
 from tradebot.domain.order_id import decided_at
 from tradebot.domain.position import PositionSide
 from tradebot.engine import tick as engine
 from tradebot.engine.candle_step import roll_day
 from tradebot.engine.decision import EntryDecision
-from tradebot.models import FindingKind
+from tradebot.models import FindingKind, TradeReason
 from tradebot.repositories.findings import Difference
 from tradebot.repositories.outbox import Message
 from tradebot.services.run_bot.context import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tradebot.engine.memory import BotMemory
     from tradebot.repositories.orders import LiveOrder
@@ -82,7 +83,7 @@ def _book(tick: Tick, settlement: Settlement, memory: BotMemory) -> BotMemory:
         memory, realized = engine.apply_exit(
             memory, tick.rules, execution, commission_prices=prices, is_working=is_working
         )
-    if order.leg.is_protection:
+    if order.leg.is_protection or order.reason is TradeReason.LIQUIDATION:
         tick.outbox.append(_level_reached(tick, order, execution, realized))
     unrealized = engine.unrealized_pnl(memory, tick.rules, execution.average_price)
     commission = _commission(tick, execution, prices)
@@ -133,22 +134,48 @@ def _alarm(tick: Tick, order: LiveOrder, execution: Execution) -> None:
 
 def _level_reached(tick: Tick, order: LiveOrder, execution: Execution, realized: Decimal | None) -> Message:
     """Tell of what has filled now: what fills in parts over several ticks is told in parts."""
-    direction = "long" if order.side is Side.SELL else "short"
+    # What the exchange ordered by itself has no row yet.
+    named, filled = order.id or order.client_order_id, canonical(order.executed(execution).executed_qty)
+    return level_reached(
+        tick,
+        f"{order.leg.value}:{named}:{filled}",
+        PositionSide.LONG if order.side is Side.SELL else PositionSide.SHORT,
+        reason=order.reason.value,
+        quantity=execution.quantity,
+        price=execution.average_price,
+        realized_pnl=realized,
+        at=execution.executed_at,
+    )
+
+
+def level_reached(
+    tick: Tick,
+    event_key: str,
+    side: PositionSide,
+    *,
+    reason: str,
+    quantity: Decimal,
+    price: Decimal,
+    realized_pnl: Decimal | None,
+    at: datetime,
+    **more: Any,
+) -> Message:
+    """Return what the user is told of a position that a stop, a take profit or the exchange has ended."""
     payload = {
         "bot_config_id": tick.claim.bot_config_id,
         "bot": tick.claim.config.name,
-        "symbol": order.symbol,
-        "position": direction if tick.parameters.is_futures else "spot",
-        "reason": order.reason.value,
-        "quantity": canonical(execution.quantity),
-        "price": canonical(execution.average_price),
-        "realized_pnl": None if realized is None else canonical(realized),
+        "symbol": tick.parameters.symbol,
+        "position": side.value.lower() if tick.parameters.is_futures else "spot",
+        "reason": reason,
+        "quantity": canonical(quantity),
+        "price": canonical(price),
+        "realized_pnl": None if realized_pnl is None else canonical(realized_pnl),
         "quote_asset": tick.rules.quote_asset,
-        "at": execution.executed_at.isoformat(),
+        "at": at.isoformat(),
+        **more,
     }
-    kind = MessageKind.STOP_FIRED if order.leg is Leg.STOP else MessageKind.TAKE_PROFIT_FILLED
-    filled = canonical(order.executed(execution).executed_qty)
-    return Message(kind, f"{order.leg.value}:{order.id}:{filled}", payload)
+    is_profit = reason == ExitReason.TAKE_PROFIT
+    return Message(MessageKind.TAKE_PROFIT_FILLED if is_profit else MessageKind.STOP_FIRED, event_key, payload)
 
 
 def _commission(tick: Tick, execution: Execution, prices: Mapping[str, Decimal]) -> tuple[Decimal, str]:

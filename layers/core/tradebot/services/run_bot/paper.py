@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tradebot.domain.order import Leg, OrderStatus, OrderType
+from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
 from tradebot.domain.order_id import client_order_id, decision_key
 from tradebot.engine.backtest_output import SKIPS
 from tradebot.engine.candle_step import roll_day
@@ -25,6 +25,7 @@ from tradebot.engine.tick import drop_entry, status
 from tradebot.errors import ConflictError
 from tradebot.models import BotStatus
 from tradebot.repositories.paper_orders import count_paper_trades, insert_paper_orders
+from tradebot.services.run_bot.book import level_reached
 from tradebot.services.run_bot.gates import is_closing, wants_to_trade
 from tradebot.services.run_bot.market_view import candles_to_open, warm_up_candles
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from tradebot.domain.candle import Candle
     from tradebot.engine.backtest_output import BacktestOutput, BacktestTrade
     from tradebot.services.run_bot.context import Tick
+
+#: Exits that nobody decided at a close: a level was passed, and the user is told.
+_LEVELS = {ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP, ExitReason.TAKE_PROFIT, ExitReason.LIQUIDATION}
 
 
 def trades_on_paper(tick: Tick) -> bool:
@@ -149,6 +153,21 @@ def _note(tick: Tick, book: PaperBook, trades: Sequence[BacktestTrade], output: 
     first = book.trade_count - len(trades) + 1
     tick.paper_trades += list(enumerate(trades, start=first))
     tick.actions += [f"{trade.leg.value}:FILLED" for trade in trades]
+    tick.outbox += [
+        level_reached(
+            tick,
+            f"paper:{tick.claim.bot_config_id}:{number}",
+            trade.position_side,
+            reason=trade.reason,
+            quantity=trade.quantity,
+            price=trade.price,
+            realized_pnl=trade.realized_pnl,
+            at=from_ms(trade.at_ms),
+            is_on_paper=True,
+        )
+        for number, trade in enumerate(trades, start=first)
+        if trade.reason in _LEVELS
+    ]
     if output is not None and output.skipped_reason:
         at, reason = from_ms(output.skipped_at_ms[-1]), SKIPS[output.skipped_reason[-1]]
         tick.messages.append(f"No entry on the signal of {at:%Y-%m-%d %H:%M} UTC: {reason.value.replace('_', ' ')}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradebot.domain.market import BotStatus
-from tradebot.domain.message import MessageKind
+from tradebot.domain.message import MessageKind, key_refusal
 from tradebot.errors import ExchangeAuthenticationError, ExchangeClockError, MarketClosedError
 from tradebot.observability import count, logger
 from tradebot.repositories.outbox import Message
@@ -27,8 +27,7 @@ def tell(tick: Tick, ending: Ending, error: Exception | None) -> None:
         _tell(tick, MessageKind.PAUSED_BY_LIMIT, f"paused:{bot}:{tick.tick_at:%Y-%m-%d}:{ending.status.value}")
     if isinstance(error, ExchangeAuthenticationError):
         count("KeysRefused")
-        key = f"key:{tick.claim.config.api_key_id}:{bot}:{tick.claim.key_updated_at}"
-        _tell(tick, MessageKind.KEY_REFUSED, key, reason=error.message)
+        _tell_of_key(tick, error)
     if isinstance(error, MarketClosedError) and ending.status is not BotStatus.ERROR:
         key = f"closed:{bot}:{tick.tick_at:%Y-%m-%d}"
         _tell(tick, MessageKind.ORDER_STUCK, key, leg="stop", reason=error.message)
@@ -45,6 +44,13 @@ def tell(tick: Tick, ending: Ending, error: Exception | None) -> None:
         count("UnprotectedPositions")
         logger().error("a position has no stop", actions=tick.actions)
         _tell(tick, MessageKind.ORDER_STUCK, f"unprotected:{bot}:{tick.tick_at:%Y-%m-%dT%H}", leg="stop")
+
+
+def _tell_of_key(tick: Tick, error: ExchangeAuthenticationError) -> None:
+    """Tell of a key that counted as good: where it did not, its check has told. All bots of one key tell it once."""
+    api_key_id, known_since = tick.claim.config.api_key_id, tick.claim.key_updated_at
+    if tick.claim.key_is_valid and api_key_id is not None and known_since is not None:
+        _tell(tick, MessageKind.KEY_REFUSED, key_refusal(api_key_id, known_since), reason=error.message)
 
 
 def _tell(tick: Tick, kind: MessageKind, event_key: str, **payload: Any) -> None:
