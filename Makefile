@@ -146,7 +146,7 @@ bench-peers: $(STAMP) ## Measure it against other engines, which get an environm
 
 .PHONY: fuzz-api
 fuzz-api: $(STAMP) ## Send the running API thousands of requests made of its document, alone and in sequences [CASES=10000]
-	@TRADEBOT_API_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -s tests/integration/surface/test_no_request_breaks_it.py
+	@TRADEBOT_API_CASES=$(or $(CASES),10000) $(BIN)/pytest -q -s -o faulthandler_timeout=0 tests/integration/surface/test_no_request_breaks_it.py
 
 .PHONY: prove
 prove: $(STAMP) ## Run every proof in full and write docs/proofs.md: hours [HISTORIES=n SEED=n PROOFS="kills mutants"]
@@ -154,7 +154,7 @@ prove: $(STAMP) ## Run every proof in full and write docs/proofs.md: hours [HIST
 
 .PHONY: fuzz-engine
 fuzz-engine: $(STAMP) ## Hold the compiled engine to the plain one over thousands of random backtests [EXAMPLES=5000]
-	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 tests/unit/kernel/test_compiled_equals_plain.py
+	@TRADEBOT_KERNEL_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest -q -n 2 -o faulthandler_timeout=0 tests/unit/kernel/test_compiled_equals_plain.py
 
 #: Deploying
 .PHONY: build
