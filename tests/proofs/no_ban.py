@@ -41,7 +41,7 @@ from tests.fixtures.database import TestServer, copied, made_template
 from tests.fixtures.in_process_exchange import URL, InProcessAdapter, ManualClock
 from tradebot.exchange.ccxt_client import make_client, make_key_checker, make_wallet
 from tradebot.models import ApiKey, BotConfig, BotState, KeyEnvironment, User
-from tradebot.observability import metrics
+from tradebot.observability import logger, metrics
 from tradebot.repositories.session import make_engine, session_scope
 from tradebot.repositories.statement_counter import StatementCounter
 from tradebot.security.credentials import Credentials, seal_credentials
@@ -358,6 +358,7 @@ def main() -> int:
     parser.add_argument("--weight-per-minute", type=int, default=6_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    logger().setLevel("CRITICAL")
     embedded = EmbeddedPostgres(state_root() / "tests" / "postgres", settings=FAST_AND_LOSE_ON_POWER_FAILURE)
     with embedded as url, tempfile.TemporaryDirectory() as folder:
         server = TestServer(url, embedded.superuser_url)

@@ -42,6 +42,7 @@ class Stage:
     """An exchange over HTTP, a database, and bots that each have an account."""
 
     def __init__(self, database: TestDatabase, rows: Sequence[Row]) -> None:
+        self._level = logger().log_level
         logger().setLevel("CRITICAL")
         self.database = database
         self.exchange = make_exchange(rows, RealClock())
@@ -69,6 +70,7 @@ class Stage:
         self._thread.join()
         self._server.server_close()
         self.look.dispose()
+        logger().setLevel(self._level)
 
     def add_bot(self, **values: Any) -> int:
         """Add a bot that is due, with a key and an account of its own."""

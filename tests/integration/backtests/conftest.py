@@ -95,6 +95,12 @@ class Platform:
 
     def mailed(self, backtest_id: int) -> list[str]:
         """Return the subjects of the mail about a backtest, once every function has done what it was asked for."""
+        deadline = time.monotonic() + END_SECONDS
+        while (
+            self.execution(backtest_id)["status"] == "RUNNING"
+        ):  # the last step asks for mail after its row is written
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         self.cloud.drain(END_SECONDS)
         return [
             one["subject"] for one in read_mail(self.cloud.state_directory) if f"Backtest {backtest_id} " in one["body"]

@@ -182,6 +182,7 @@ class World:
 @contextmanager
 def simulated_world(server: TestServer) -> Iterator[World]:
     """Give a world of this process."""
+    level = logger().log_level
     logger().setLevel("CRITICAL")
     let_ticks_meet()
     clock = VirtualClock(WIRE_BEGINS_MS)
@@ -191,3 +192,4 @@ def simulated_world(server: TestServer) -> Iterator[World]:
             yield world
         finally:
             world.close()
+            logger().setLevel(level)
