@@ -68,14 +68,20 @@ class BucketFiles:
 
     def save(self, objects: dict[str, Any]) -> None:
         """Write the objects that changed and remove those that went; `objects` maps keys to moto's objects."""
-        changed = {key: item for key, item in objects.items() if self._known.get(key) != item.etag}
-        gone = self._known.keys() - objects.keys()
-        if not changed and not gone:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for key, item in changed.items():
-            write_private(self._folder / quote(key, safe=""), item.value)
-            self._known[key] = item.etag
-        for key in gone:
+        for key, item in objects.items():
+            try:
+                self._save_one(key, item)
+            except ValueError:  # moto closed it: it was replaced or deleted just now, which the next save sees
+                continue
+        for key in self._known.keys() - objects.keys():
             (self._folder / quote(key, safe="")).unlink(missing_ok=True)
             del self._known[key]
+
+    def _save_one(self, key: str, item: Any) -> None:
+        etag = item.etag
+        if self._known.get(key) == etag:
+            return
+        content = item.value
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(self._folder / quote(key, safe=""), content)
+        self._known[key] = etag
