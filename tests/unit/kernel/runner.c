@@ -35,6 +35,8 @@ static void run_case(int64_t count, int64_t fundings) {
     Input input = {.open_time_ms = take(column), .open = take(column), .high = take(column), .low = take(column)};
     input.close = take(column);
     input.count = count;
+    input.signals = malloc(SIGNALS);
+    if (!input.signals) exit(1);
     input.funding_ms = take(history);
     input.funding_rate = take(history);
     input.funding_mark = take(history);
@@ -52,6 +54,7 @@ static void run_case(int64_t count, int64_t fundings) {
     give_table(&output.skips, 2);
     give_table(&output.gaps, 2);
     free(output.equity);
+    free(input.signals);
 }
 
 int main(void) {

@@ -81,7 +81,7 @@ def test_what_is_no_job_of_this_version_is_refused() -> None:
     job = first_job(bench_setup(), 2)
     assert job is not None
     jobs.unpack_job(job)
-    for wrong in (b"", job[:-1], job + b"\0", job.replace(b"job 1", b"job 0")):
+    for wrong in (b"", job[:-1], job + b"\0", job.replace(b"job 2", b"job 1")):
         with pytest.raises(ValueError, match="plan the backtest anew"):
             jobs.run_job(wrong, columns_of(generate(10)))
 

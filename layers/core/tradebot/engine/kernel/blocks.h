@@ -148,6 +148,10 @@ typedef struct {
     const int64_t *funding_ms;
     const int64_t *funding_rate;
     const int64_t *funding_mark;
+    /* Room for what SIGNALS closes say, and the candles of which it is held: from one, to the one after the last. */
+    uint8_t *signals;
+    int64_t signals_from;
+    int64_t signals_to;
 } Input;
 
 /* Columns of one table lie behind one another, `capacity` apart. */
@@ -188,6 +192,8 @@ enum {
 
 /* Between two calls a table is emptied; one block of candles has to fit. */
 #define BLOCK 1024
+/* Closes whose signals are worked out at once. */
+#define SIGNALS 32768
 #define TRADES_A_CANDLE 3
 #define SKIPS_A_CANDLE 2
 

@@ -18,6 +18,8 @@ TRADE_COLUMNS: Final = 14
 DAY_COLUMNS: Final = 5
 SKIP_COLUMNS: Final = 2
 GAP_COLUMNS: Final = 2
+#: Closes whose signals are worked out at once, a byte each.
+SIGNALS: Final = 32_768
 
 
 def _integers(names: str) -> list[tuple[str, type]]:
@@ -104,7 +106,8 @@ class InputBlock(ctypes.Structure):
     _fields_: ClassVar = [
         *[(name, Pointer) for name in ("open_time_ms", "open", "high", "low", "close")],
         *_integers("count next"),
-        *[(name, Pointer) for name in ("funding_ms", "funding_rate", "funding_mark")],
+        *[(name, Pointer) for name in ("funding_ms", "funding_rate", "funding_mark", "signals")],
+        *_integers("signals_from signals_to"),
     ]
 
 

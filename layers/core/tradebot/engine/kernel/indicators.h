@@ -2,6 +2,7 @@
 #ifndef TRADEBOT_INDICATORS_H
 #define TRADEBOT_INDICATORS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {

@@ -224,6 +224,8 @@ static inline int64_t take_candle(Run *run, int64_t open_ms, const int64_t *cand
 
 /* ---- Blocks of candles ---- */
 
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* The state of a candle that only warms up is its indicators and where it stood. */
 static void warm_up(Run *run, const Input *input, int64_t count, int64_t factor) {
     State *state = run->state;
@@ -235,15 +237,43 @@ static void warm_up(Run *run, const Input *input, int64_t count, int64_t factor)
     state->warm_up_left -= count;
 }
 
-static void trade(Run *run, const Input *input, int64_t count, const uint8_t *codes, int64_t top) {
+/* What is asked of a block before it runs, in one pass over its columns. */
+typedef struct {
+    /* Every bit of every price. */
+    int64_t bits;
+    /* Zero where every candle follows the one before it. */
+    int64_t breaks;
+} Survey;
+
+static Survey survey(const Input *input, int64_t count, int64_t length) {
+    const int64_t *times = input->open_time_ms + input->next, *opens = input->open + input->next;
+    const int64_t *highs = input->high + input->next, *lows = input->low + input->next;
+    const int64_t *closes = input->close + input->next;
+    uint64_t bits = 0, breaks = 0, expected = (uint64_t)times[0];
+    for (int64_t i = 0; i < count; i++) {
+        bits |= (uint64_t)(opens[i] | highs[i] | lows[i] | closes[i]);
+        breaks |= (uint64_t)times[i] ^ expected;
+        expected += (uint64_t)length;
+    }
+    return (Survey){(int64_t)bits, (int64_t)breaks};
+}
+
+/* Whether all are exact as floats, and as price units within 64 bits. */
+static int fit(Survey found, int64_t factor) {
+    int64_t ignored;
+    return (uint64_t)found.bits < (uint64_t)1 << 53 && !__builtin_mul_overflow(found.bits, factor, &ignored);
+}
+
+static void trade(Run *run, const Input *input, int64_t count, Survey found) {
     int64_t factor = run->setup->candle_factor, first = input->next, end = first + count, i = first;
     int64_t *equity = run->output->equity - run->output->first;
+    const uint8_t *codes = input->signals + (first - input->signals_from);
     if (!run->state->tally.has_first_open) {
         run->state->tally.has_first_open = 1;
         run->state->tally.first_open = input->open[first] * factor;
     }
     while (i < end && !run->unfit) {
-        i = pass_quietly(run, (Stretch){i, end, first, codes, top});
+        i = pass_quietly(run, (Stretch){i, end, first, codes, found.bits, found.breaks});
         if (i == end) break;
         int64_t candle[] = {
             input->open[i] * factor, input->high[i] * factor, input->low[i] * factor, input->close[i] * factor};
@@ -252,10 +282,18 @@ static void trade(Run *run, const Input *input, int64_t count, const uint8_t *co
     }
 }
 
-/* Whether all are exact as floats, and as price units within 64 bits. */
-static int fit(const Prices *prices, int64_t factor) {
-    int64_t ignored;
-    return (uint64_t)prices->bits < (uint64_t)1 << 53 && !__builtin_mul_overflow(prices->bits, factor, &ignored);
+/* Work out what the next closes say: far ahead of the candle that hears it, from closes up to its own alone. */
+static void know_signals(const Setup *setup, State *state, Input *input) {
+    int64_t count = least(input->count - input->next, SIGNALS);
+    const Closes closes = {
+        .close = input->close + input->next,
+        .scale = (double)setup->candle_scale,
+        .count = count,
+        .signals = input->signals,
+    };
+    feed(&state->indicators, &closes);
+    input->signals_from = input->next;
+    input->signals_to = input->next + count;
 }
 
 static int has_room(const Output *output) {
@@ -266,7 +304,6 @@ static int has_room(const Output *output) {
 
 EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *input, Output *output) {
     Run run = {.setup = setup, .input = input, .state = state, .output = output};
-    uint8_t codes[BLOCK];
     run.day_end_ms = INT64_MIN;
     /* Short signals are not heard on spot. */
     run.heard = setup->is_futures ? 15u : LONG_ENTRY | LONG_EXIT;
@@ -274,22 +311,16 @@ EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *inpu
     if (state->has_day) know_day(&run);
     if (state->position.side) hold(&run, state->last_close_ms);
     while (input->next < input->count && !run.unfit) {
-        int64_t count = input->count - input->next;
-        if (count > BLOCK) count = BLOCK;
-        if (state->warm_up_left > 0 && count > state->warm_up_left) count = state->warm_up_left;
         if (!has_room(output)) return FULL;
-        Prices prices = {input->open + input->next,
-                         input->high + input->next,
-                         input->low + input->next,
-                         input->close + input->next,
-                         (double)setup->candle_scale,
-                         0};
-        feed_block(&state->indicators, &prices, count, codes);
-        if (!fit(&prices, setup->candle_factor)) return DECLINED;
+        if (input->next == input->signals_to) know_signals(setup, state, input);
+        int64_t count = least(input->signals_to - input->next, BLOCK);
+        if (state->warm_up_left > 0) count = least(count, state->warm_up_left);
+        Survey found = survey(input, count, setup->timeframe_ms);
+        if (!fit(found, setup->candle_factor)) return DECLINED;
         if (state->warm_up_left > 0)
             warm_up(&run, input, count, setup->candle_factor);
         else
-            trade(&run, input, count, codes, prices.bits);
+            trade(&run, input, count, found);
         input->next += count;
     }
     return run.unfit ? DECLINED : DONE;
@@ -298,7 +329,7 @@ EXPORT int32_t tradebot_kernel_run(const Setup *setup, State *state, Input *inpu
 /* ---- About the library ---- */
 
 /* library.py holds the same number. */
-EXPORT int64_t tradebot_kernel_abi(void) { return 1; }
+EXPORT int64_t tradebot_kernel_abi(void) { return 2; }
 
 /* Which block is how long: 0 setup, 1 state, 2 input, 3 output. */
 EXPORT int64_t tradebot_kernel_size(int64_t block) {
@@ -311,6 +342,5 @@ EXPORT const char *tradebot_kernel_sources(void) { return SOURCE_DIGEST; }
 /* Feed closes into indicators alone: what the tests hold against tradebot.strategy. */
 EXPORT void tradebot_kernel_signals(
     Indicators *indicators, const int64_t *closes, int64_t scale, int64_t count, uint8_t *codes) {
-    Prices prices = {closes, closes, closes, closes, (double)scale, 0};
-    feed_block(indicators, &prices, count, codes);
+    feed(indicators, &(Closes){.close = closes, .scale = (double)scale, .count = count, .signals = codes});
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 #: Raised with every change of what crosses the border: the functions, their arguments, the layout of the blocks.
-ABI: Final = 1
+ABI: Final = 2
 
 
 def library_path() -> str:

@@ -11,6 +11,7 @@ from ctypes import addressof, byref, c_char
 from tradebot.engine.kernel.blocks import (
     DAY_COLUMNS,
     GAP_COLUMNS,
+    SIGNALS,
     SKIP_COLUMNS,
     TRADE_COLUMNS,
     InputBlock,
@@ -70,6 +71,7 @@ class Tables:
     def __init__(self) -> None:
         self.trades, self.days = Table(TRADE_COLUMNS, TRADE_ROWS), Table(DAY_COLUMNS, OTHER_ROWS)
         self.skips, self.gaps = Table(SKIP_COLUMNS, OTHER_ROWS), Table(GAP_COLUMNS, OTHER_ROWS)
+        self.signals = array("B", bytes(SIGNALS))
 
     @classmethod
     def take(cls) -> Tables:
@@ -115,7 +117,7 @@ def run_loop(
     """Take candles (open time, open, high, low, close) and change `state`; None where the kernel declines."""
     count = len(candles[0])
     rows, tables = Rows(min(state.warm_up_left, count), count), Tables.take()
-    given = InputBlock(*map(address_of, candles), count, 0, *map(address_of, funding))
+    given = InputBlock(*map(address_of, candles), count, 0, *map(address_of, (*funding, tables.signals)))
     parts = (
         (tables.trades, rows.trades),
         (tables.days, rows.days),
