@@ -193,7 +193,7 @@ enum {
 /* Between two calls a table is emptied; one block of candles has to fit. */
 #define BLOCK 1024
 /* Closes whose signals are worked out at once. */
-#define SIGNALS 32768
+#define SIGNALS 24000
 #define TRADES_A_CANDLE 3
 #define SKIPS_A_CANDLE 2
 

@@ -19,7 +19,7 @@ DAY_COLUMNS: Final = 5
 SKIP_COLUMNS: Final = 2
 GAP_COLUMNS: Final = 2
 #: Closes whose signals are worked out at once, a byte each.
-SIGNALS: Final = 32_768
+SIGNALS: Final = 24_000
 
 
 def _integers(names: str) -> list[tuple[str, type]]:

@@ -290,6 +290,10 @@ static void know_signals(const Setup *setup, State *state, Input *input) {
         .scale = (double)setup->candle_scale,
         .count = count,
         .signals = input->signals,
+        .beside = {input->open_time_ms + input->next,
+                   input->open + input->next,
+                   input->high + input->next,
+                   input->low + input->next},
     };
     feed(&state->indicators, &closes);
     input->signals_from = input->next;

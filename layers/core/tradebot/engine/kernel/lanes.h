@@ -40,10 +40,15 @@ typedef struct {
     double scale;
 } Pace;
 
-/* Where each lane reads, and the bytes that its signals begin at. */
+/* Columns that the rules read beside the closes; cells to a line of the processor's cache. */
+#define BESIDE 4
+#define LINE 8
+
+/* Where each lane reads, the bytes that its signals begin at, and where it is in the columns that are read next. */
 typedef struct {
     const int64_t *closes[LANES];
     uint8_t *signals[LANES];
+    const int64_t *beside[LANES * BESIDE];
 } Places;
 
 ALWAYS_INLINE Lanes everywhere(double value) { return (Lanes){value, value, value, value}; }
@@ -58,6 +63,14 @@ ALWAYS_INLINE void read_closes(Lanes *into, const Places *places, int64_t begin,
         const int64_t *closes = places->closes[lane] + begin;
         for (int64_t i = 0; i < count; i++) cells[i * LANES + lane] = (double)closes[i];
     }
+}
+
+/* Fetch two lines of one of the other columns. The averages keep only the divider busy, and memory is slow: so every step
+   fetches its share of what a tile's candles hold beside their closes, and the rules find it near. */
+ALWAYS_INLINE void fetch_beside(const Places *places, int64_t begin, int64_t step) {
+    const int64_t *cells = places->beside[step % (LANES * BESIDE)] + begin + step / (LANES * BESIDE) * 2 * LINE;
+    __builtin_prefetch(cells, 0, 2);
+    __builtin_prefetch(cells + LINE, 0, 2);
 }
 
 ALWAYS_INLINE Averages stepped(Averages now, Pace pace, Lanes close) {

@@ -77,6 +77,8 @@ typedef struct {
     double scale;
     int64_t count;
     uint8_t *signals;
+    /* The same candles' other columns, which nothing here depends on, or NULL. */
+    const int64_t *beside[BESIDE];
 } Closes;
 
 /* ---- Lanes ---- */
@@ -103,6 +105,7 @@ run_lanes(Averages *state, const Pace *pace, const Places *places, int64_t count
         const int64_t steps = count - begin < TILE ? count - begin : TILE;
         read_closes(closes, &at, begin, steps);
         for (int64_t i = 0; i < steps; i++) {
+            if (at.beside[0]) fetch_beside(&at, begin, i);
             const Averages next = stepped(now, by, closes[i] / everywhere(by.scale));
             said[i] = crosses(now, next, settings);
             now = next;
@@ -131,6 +134,7 @@ static inline Averages averages_before(
     Places before = *places;
     for (int lane = 1; lane < LANES; lane++) before.closes[lane] -= steps;
     before.signals[0] = NULL;
+    before.beside[0] = NULL;
     Lanes first;
     read_closes(&first, &before, 0, 1);
     first /= everywhere(pace->scale);
@@ -155,6 +159,10 @@ static int64_t take_in_lanes(Indicators *state, const Closes *closes, int64_t be
     for (int lane = 0; lane < LANES; lane++) {
         places.closes[lane] = closes->close + begin + lane * length;
         places.signals[lane] = closes->signals + begin + lane * length;
+        for (int column = 0; column < BESIDE; column++) {
+            const int64_t *cells = closes->beside[column];
+            places.beside[lane * BESIDE + column] = cells ? cells + begin + lane * length : NULL;
+        }
     }
     const LaneRunner run = has_wide_registers() ? run_lanes_wide : run_lanes_in_halves;
     const Averages start = averages_before(state, run, &pace, &places, steps);
