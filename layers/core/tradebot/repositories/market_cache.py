@@ -133,6 +133,8 @@ class CandleView:
     is_complete: bool
     #: When the exchange last answered for the series.
     answered_at: datetime | None = None
+    #: The last trade's, where the exchange has answered just now; it is not stored.
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,13 @@ class MarketCache:
         """Return the closed candles that open in [start_at, end_at), oldest first. The last one must have closed."""
         return self._view(Series(self.venue, symbol, str(timeframe)), start_at, end_at, with_opening=False).candles
 
+    def candles_and_price(
+        self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime
+    ) -> tuple[Sequence[Candle], Decimal | None]:
+        """As `candles`, and the price of the last trade where the exchange was asked for them and told it along."""
+        view = self._view(Series(self.venue, symbol, str(timeframe)), start_at, end_at, with_opening=False)
+        return view.candles, view.price
+
     def candles_with_opening(
         self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime
     ) -> tuple[Sequence[Candle], Decimal | None]:
@@ -106,7 +113,7 @@ class MarketCache:
 
     def _fetch_candles(self, series: Series, series_id: int, start_at: datetime, end_at: datetime) -> CandleView:
         try:
-            closed, opening = self._ask(series, start_at, end_at)
+            closed, opening, price = self._ask(series, start_at, end_at)
         except BaseException:
             with self.open_session(None) as session:
                 release_series(session, series_id)
@@ -124,18 +131,22 @@ class MarketCache:
                 answered_to=end_at,
                 opening=opening,
             )
-        return CandleView(closed, None if opening is None else opening.open, is_complete=True)
+        return CandleView(closed, None if opening is None else opening.open, is_complete=True, price=price)
 
-    def _ask(self, series: Series, start_at: datetime, end_at: datetime) -> tuple[list[Candle], Candle | None]:
-        """Return the closed candles and the one that has opened at the end, if it has."""
+    def _ask(
+        self, series: Series, start_at: datetime, end_at: datetime
+    ) -> tuple[list[Candle], Candle | None, Decimal | None]:
+        """Return the closed candles, the one that has opened at the end, if it has, and the price of the last trade."""
+        # One more: where it has opened too, the one before it has closed, and not in the price as it is now.
+        next_at = Timeframe(series.timeframe).close_of(end_at)
         while True:
-            listed = self.source.candles(series.symbol, series.timeframe, start_at, end_at + _MOMENT)
+            listed = self.source.candles(series.symbol, series.timeframe, start_at, next_at + _MOMENT)
             closed = [candle for candle in listed if candle.open_time < end_at]
             opening = next((candle for candle in listed if candle.open_time == end_at), None)
             # What is stored never changes, so the newest candle must not either.
             settling_ms = SETTLING_MS - (self.source.wire_now_ms() - (end_at - _EPOCH) // _MOMENT)
             if opening is not None or not closed or not 0 < settling_ms <= 2 * SETTLING_MS:
-                return closed, opening
+                return closed, opening, listed[-1].close if listed and listed[-1].open_time >= end_at else None
             time.sleep(settling_ms / 1000)
 
     def _listed(self, symbol: str) -> ListedSymbol | None:
