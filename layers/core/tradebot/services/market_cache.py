@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 #: How long a worker waits for another one's answer before it leaves the rest to its next tick.
 PATIENCE_SECONDS = 8.0
-PAUSE_SECONDS = 0.08
+#: Between its looks, each half as long again as the one before: most answers take a few milliseconds or a tenth of a
+#: second, and a look is one statement.
+FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.08
 RULES_KEPT_SECONDS = 3_600.0
 #: For so long after its close the exchange may still add to a candle, unless a later one has begun to trade.
 SETTLING_MS = 2_000
@@ -55,6 +58,8 @@ class MarketCache:
     source: MarketSource
     #: Filters by symbol, with the monotonic second of their reading: the venue's accounts round by them.
     rules: dict[str, tuple[float, SymbolRules]] = field(default_factory=dict)
+    #: Seconds spent on waiting for another worker's request, or for a candle that may still change.
+    waited_seconds: float = 0.0
 
     def price(self, symbol: str) -> Decimal:
         """Return the price of the last trade, asked now."""
@@ -95,11 +100,11 @@ class MarketCache:
         return rules
 
     def _view(self, series: Series, start_at: datetime, end_at: datetime, *, with_opening: bool) -> CandleView:
-        gives_up_at = time.monotonic() + PATIENCE_SECONDS
+        waiting = _Waiting(f"{series.symbol}'s candles")
         while True:
             with self.open_session(None) as session:
                 view = read_candles(session, series, start_at, end_at, with_opening=with_opening)
-                claimed = None if view.is_complete else claim_series(session, series)
+                claimed = None if view.is_complete or view.is_being_read else claim_series(session, series)
                 if claimed is not None and claimed.answered_at != view.answered_at:
                     # Another worker has read it since this one looked.
                     view = read_candles(session, series, start_at, end_at, with_opening=with_opening)
@@ -109,7 +114,7 @@ class MarketCache:
                 return view
             if claimed is not None:
                 return self._fetch_candles(series, claimed.series_id, start_at, end_at)
-            _wait(gives_up_at, f"{series.symbol}'s candles")
+            self._sleep(waiting.next_pause())
 
     def _fetch_candles(self, series: Series, series_id: int, start_at: datetime, end_at: datetime) -> CandleView:
         try:
@@ -147,10 +152,10 @@ class MarketCache:
             settling_ms = SETTLING_MS - (self.source.wire_now_ms() - (end_at - _EPOCH) // _MOMENT)
             if opening is not None or not closed or not 0 < settling_ms <= 2 * SETTLING_MS:
                 return closed, opening, listed[-1].close if listed and listed[-1].open_time >= end_at else None
-            time.sleep(settling_ms / 1000)
+            self._sleep(settling_ms / 1000)
 
     def _listed(self, symbol: str) -> ListedSymbol | None:
-        gives_up_at = time.monotonic() + PATIENCE_SECONDS
+        waiting = _Waiting("the list of symbols")
         while True:
             with self.open_session(None) as session:
                 view = find_symbol(session, self.venue, symbol)
@@ -163,7 +168,7 @@ class MarketCache:
                         raise
             if view is not None and (view.is_fresh or view.listed is not None):
                 return view.listed
-            _wait(gives_up_at, "the list of symbols")
+            self._sleep(waiting.next_pause())
 
     def _fetch_listing(self, symbol: str) -> ListedSymbol | None:
         try:
@@ -176,8 +181,23 @@ class MarketCache:
             store_symbols(session, self.venue, listing)
         return next((one for one in listing if one.rules.symbol == symbol), None)
 
+    def _sleep(self, seconds: float) -> None:
+        began = time.perf_counter()
+        time.sleep(seconds)
+        self.waited_seconds += time.perf_counter() - began
 
-def _wait(gives_up_at: float, what: str) -> None:
-    if time.monotonic() >= gives_up_at:
-        raise ExchangeUnavailableError(f"Another worker is still reading {what}; the next tick tries again.")
-    time.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  spreads the waiting, hides nothing
+
+@dataclass(slots=True)
+class _Waiting:
+    """How long to wait before the next look at what another worker reads."""
+
+    what: str
+    pause: float = FIRST_PAUSE_SECONDS
+    gives_up_at: float = field(default_factory=lambda: time.monotonic() + PATIENCE_SECONDS)
+
+    def next_pause(self) -> float:
+        """Return seconds; raise once patience has ended."""
+        if time.monotonic() >= self.gives_up_at:
+            raise ExchangeUnavailableError(f"Another worker is still reading {self.what}; the next tick tries again.")
+        pause, self.pause = self.pause, min(1.5 * self.pause, LONGEST_PAUSE_SECONDS)
+        return pause * random.uniform(0.5, 1.5)  # noqa: S311  spreads the waiting, hides nothing
