@@ -95,7 +95,7 @@ def _in_units(price: Decimal | Fraction, rules: SymbolRules) -> tuple[int, int]:
 def with_extreme(
     position: Position, price: Decimal, trailing_ppm: int | None, rules: SymbolRules, open_time: datetime | None
 ) -> Position:
-    """Return the position after a candle showed `price`: where it is a new extreme, the trailing stop moves, never back.
+    """Return the position after a candle showed `price`: a new extreme moves the trailing stop, never back.
 
     `open_time`: the candle's.
     """
