@@ -51,7 +51,8 @@ LEASE_SECONDS = 60
 #: Market time at which whatever is due "at once" is due: before every tick.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
-_STATE, _CONFIG, _USER, _KEY = BotState.__table__, BotConfig.__table__, User.__table__, ApiKey.__table__
+_STATE = BotState.metadata.tables[BotState.__tablename__]
+_CONFIG, _USER, _KEY = BotConfig.__table__, User.__table__, ApiKey.__table__
 _ORDER, _FINDING, _TRANSFER, _SWITCH = Order.__table__, Finding.__table__, Transfer.__table__, PlatformSwitch.__table__
 _CONFIG_COLUMNS = tuple(c for c in _CONFIG.columns if c.name not in {"created_at", "updated_at"})
 
