@@ -1,4 +1,4 @@
-"""Indicators over stretches long enough for lanes: the strategies' own bits, whether or not a lane forgets its guess."""
+"""Indicators over stretches long enough for lanes: the strategies' own bits, forgotten guesses or not."""
 
 from __future__ import annotations
 

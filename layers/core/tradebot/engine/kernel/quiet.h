@@ -110,7 +110,14 @@ pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
     const Input *input = run->input;
     Position *position = &run->state->position;
     const int64_t balance = run->state->balance, worth = run->worth, entry = position->price;
+<<<<<<< HEAD
     const int64_t take_profit = position->take_profit, trail = side * least_trail(run, side);
+||||||| 1ffc6f1
+    const int64_t take_profit = position->take_profit, has_trailing = position->has_trailing;
+=======
+    const int64_t take_profit = position->take_profit, stop_loss = position->stop_loss;
+    const int64_t has_trailing = position->has_trailing;
+>>>>>>> main
     const int watches = run->has_limits && run->state->day_latch == NO_REASON;
     const int64_t loss_level = watches ? run->loss_level : INT64_MIN;
     const int64_t target_level = watches ? run->target_level : INT64_MAX;
@@ -129,6 +136,35 @@ pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
             is_beyond(-side, open, take_profit) | is_beyond(-side, favour, take_profit) |
             is_beyond(-side, close, take_profit) | (now <= loss_level) | (now >= target_level))
             break;
+<<<<<<< HEAD
+||||||| 1ffc6f1
+        int64_t now_trailing = trailing, now_barrier = barrier, now_extreme = extreme;
+        if (side > 0 ? favour > extreme : favour < extreme) {
+            now_extreme = favour;
+            if (has_trailing) {
+                now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
+                now_barrier = nearer(side, barrier, now_trailing);
+            }
+        }
+        int64_t now = balance + worth * (close - entry);
+        if (is_beyond(side, close, now_barrier)) break;
+        if (watches && (now <= run->loss_level || now >= run->target_level)) break;
+=======
+        int64_t now_trailing = trailing, now_barrier = barrier, now_extreme = extreme;
+        if (side > 0 ? favour > extreme : favour < extreme) {
+            now_extreme = favour;
+            if (has_trailing) {
+                now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
+                now_barrier = nearer(side, barrier, now_trailing);
+                /* Where the candle is left to the rules, they say the same of it. */
+                if (is_beyond(side, trailing, stop_loss) & !is_beyond(side, now_trailing, stop_loss))
+                    position->trailing_since_ms = times[i];
+            }
+        }
+        int64_t now = balance + worth * (close - entry);
+        if (is_beyond(side, close, now_barrier)) break;
+        if (watches && (now <= run->loss_level || now >= run->target_level)) break;
+>>>>>>> main
         equity[i] = now;
         extreme = farthest;
     }
