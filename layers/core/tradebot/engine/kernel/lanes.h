@@ -53,8 +53,8 @@ typedef struct {
 
 ALWAYS_INLINE Lanes everywhere(double value) { return (Lanes){value, value, value, value}; }
 
-/* Steps whose closes are made floats before the first of them is taken: otherwise the compiler may let a conversion wait
-   for the averages that it has nothing to do with. */
+/* Steps whose closes are made floats before the first of them is taken: otherwise the compiler may let a conversion
+   wait for the averages that it has nothing to do with. */
 #define TILE 32
 
 ALWAYS_INLINE void read_closes(Lanes *into, const Places *places, int64_t begin, int64_t count) {
@@ -65,8 +65,8 @@ ALWAYS_INLINE void read_closes(Lanes *into, const Places *places, int64_t begin,
     }
 }
 
-/* Fetch two lines of one of the other columns. The averages keep only the divider busy, and memory is slow: so every step
-   fetches its share of what a tile's candles hold beside their closes, and the rules find it near. */
+/* Fetch two lines of one of the other columns. The averages keep only the divider busy, and memory is slow: so every
+   step fetches its share of what a tile's candles hold beside their closes, and the rules find it near. */
 ALWAYS_INLINE void fetch_beside(const Places *places, int64_t begin, int64_t step) {
     const int64_t *cells = places->beside[step % (LANES * BESIDE)] + begin + step / (LANES * BESIDE) * 2 * LINE;
     __builtin_prefetch(cells, 0, 2);

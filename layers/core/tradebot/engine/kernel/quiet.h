@@ -74,7 +74,9 @@ static int64_t pass_flat(Run *run, Stretch stretch) {
     return end;
 }
 
-static inline int64_t nearer(int64_t side, int64_t a, int64_t b) { return side > 0 ? (a > b ? a : b) : (a < b ? a : b); }
+static inline int64_t nearer(int64_t side, int64_t a, int64_t b) {
+    return side > 0 ? (a > b ? a : b) : (a < b ? a : b);
+}
 
 /* Whether a price is at `line`, or beyond it on the side where a position of `side` loses. */
 static inline int is_beyond(int64_t side, int64_t price, int64_t line) {
@@ -102,22 +104,15 @@ static int64_t least_trail(const Run *run, int64_t side) {
     return (int64_t)floor_of((wide)price * run->setup->trailing_stop_ppm, MILLION) - run->setup->tick;
 }
 
-/* Held, nothing pending: until a level may be met, a signal is given, a settlement is due, a candle is missing or the day
-   ends. `side` is a constant where this is inlined, and so is `factor` where it is 1. The barrier is the nearer of stop
-   and liquidation; a trailing stop is worked out at the end, and until then taken for nearer than it is. */
+/* Held, nothing pending: until a level may be met, a signal is given, a settlement is due, a candle is missing or the
+   day ends. `side` is a constant where this is inlined, and so is `factor` where it is 1. The barrier is the nearer of
+   stop and liquidation; a trailing stop is worked out at the end, and until then taken for nearer than it is. */
 static inline __attribute__((always_inline)) int64_t
 pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
     const Input *input = run->input;
     Position *position = &run->state->position;
     const int64_t balance = run->state->balance, worth = run->worth, entry = position->price;
-<<<<<<< HEAD
     const int64_t take_profit = position->take_profit, trail = side * least_trail(run, side);
-||||||| 1ffc6f1
-    const int64_t take_profit = position->take_profit, has_trailing = position->has_trailing;
-=======
-    const int64_t take_profit = position->take_profit, stop_loss = position->stop_loss;
-    const int64_t has_trailing = position->has_trailing;
->>>>>>> main
     const int watches = run->has_limits && run->state->day_latch == NO_REASON;
     const int64_t loss_level = watches ? run->loss_level : INT64_MIN;
     const int64_t target_level = watches ? run->target_level : INT64_MAX;
@@ -136,39 +131,13 @@ pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
             is_beyond(-side, open, take_profit) | is_beyond(-side, favour, take_profit) |
             is_beyond(-side, close, take_profit) | (now <= loss_level) | (now >= target_level))
             break;
-<<<<<<< HEAD
-||||||| 1ffc6f1
-        int64_t now_trailing = trailing, now_barrier = barrier, now_extreme = extreme;
-        if (side > 0 ? favour > extreme : favour < extreme) {
-            now_extreme = favour;
-            if (has_trailing) {
-                now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
-                now_barrier = nearer(side, barrier, now_trailing);
-            }
-        }
-        int64_t now = balance + worth * (close - entry);
-        if (is_beyond(side, close, now_barrier)) break;
-        if (watches && (now <= run->loss_level || now >= run->target_level)) break;
-=======
-        int64_t now_trailing = trailing, now_barrier = barrier, now_extreme = extreme;
-        if (side > 0 ? favour > extreme : favour < extreme) {
-            now_extreme = favour;
-            if (has_trailing) {
-                now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
-                now_barrier = nearer(side, barrier, now_trailing);
-                /* Where the candle is left to the rules, they say the same of it. */
-                if (is_beyond(side, trailing, stop_loss) & !is_beyond(side, now_trailing, stop_loss))
-                    position->trailing_since_ms = times[i];
-            }
-        }
-        int64_t now = balance + worth * (close - entry);
-        if (is_beyond(side, close, now_barrier)) break;
-        if (watches && (now <= run->loss_level || now >= run->target_level)) break;
->>>>>>> main
         equity[i] = now;
         extreme = farthest;
     }
-    see(run, extreme, extreme);
+    /* Which candle drew the trailing stop past the stop loss each is asked in turn, until one did. */
+    for (int64_t seen = stretch.begin; seen < i && run->stop_reason == STOP_LOSS; seen++)
+        see(run, highs[seen] * factor, lows[seen] * factor, input->open_time_ms[seen]);
+    see(run, extreme, extreme, NONE);
     pass(run, stretch, i);
     return i;
 }
