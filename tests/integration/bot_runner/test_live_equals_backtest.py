@@ -102,3 +102,32 @@ def test_a_liquidation_at_the_open_of_the_next_entry_is_not_that_ones(database: 
         played = stage.play(case)
     hold(played)
     assert [row.reason for row in played.rows[:4]] == ["entry_signal", "liquidation", "entry_signal", "liquidation"]
+
+
+@pytest.mark.rule(16, 20, "live = backtest")
+@pytest.mark.parametrize("position_type", ["spot", "futures"])
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [(20_000, "trailing_stop"), (19_500, "stop_loss")],
+    ids=["an open beyond the trailing stop alone", "an open beyond both"],
+)
+def test_an_open_is_met_by_the_stop_that_rested_before_the_last_candle_moved_it(
+    database: TestDatabase, position_type: str, first: int, reason: str
+) -> None:
+    # The entry fills at 20,014.01 with both stops at 19,613.73; the next high draws the trailing stop to 20,188.
+    case = written(
+        (20_000, 20_010, 20_000, 20_010),
+        (20_010, 20_010, 20_010, 20_010),
+        (20_010, 20_600, 20_010, 20_400),
+        (first, first, first, first),
+        (first, first, first, first),
+        position_type=position_type,
+        leverage=3 if position_type == "futures" else 1,
+        take_profit_perc=Decimal("4.5"),
+        trailing_stop_active=True,
+        trailing_stop_perc=Decimal(2),
+    )
+    with stage_on(database) as stage:
+        played = stage.play(case)
+    hold(played)
+    assert [row.reason for row in played.rows[:2]] == ["entry_signal", reason]

@@ -21,8 +21,8 @@ def test_what_a_futures_tick_costs(make_world: Callable[..., World], monkeypatch
     costs = {minute: _cost(world, bot, minute) for minute in range(17)}
     assert costs[1] == costs[4] == (2, 0, 0), "flat, no new candle"
     assert costs[6] == costs[9] == (4, 4, 8), "a position and its stop: position, stops, orders, price"
-    # Three statements more for who is the first to see a candle, who reads it for everybody.
-    assert costs[10] == costs[15] == (7, 5, 10), "a position and its stop, a new candle"
+    # Three statements more for who is the first to see a candle, who reads it for everybody; its answer has the price.
+    assert costs[10] == costs[15] == (7, 4, 9), "a position and its stop, a new candle"
     # Candles, account, order, trades, stop, take profit.
     assert costs[5] == (16, 6, 12), "an entry, with its stop and take profit"
 

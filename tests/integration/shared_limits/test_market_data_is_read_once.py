@@ -105,7 +105,7 @@ def test_a_stampede_of_workers_makes_one_request(worker: Callable[..., MarketCac
     with ThreadPoolExecutor(12) as pool:
         found = list(pool.map(look, caches))
     assert found == [list(range(100))] * 12
-    assert source.asked == [(0, 101)]
+    assert source.asked == [(0, 102)]
     assert source.lists_read == 1
 
 
@@ -122,7 +122,7 @@ def test_what_is_covered_grows_by_what_is_asked_and_has_no_hole(worker: Callable
     assert opens(worker(source), 50, 60) == list(range(50, 60))
     assert opens(worker(source), 60, 61) == [60]
     assert opens(worker(source), 50, 61) == list(range(50, 61))
-    assert source.asked == [(50, 61), (60, 62)]
+    assert source.asked == [(50, 62), (60, 63)]
     # An earlier beginning is asked for as a whole; a stretch that does not touch takes the covered one's place.
     assert opens(worker(source), 40, 61) == list(range(40, 61))
     assert opens(worker(source), 80, 81) == [80]
@@ -170,7 +170,7 @@ def test_a_candle_that_closed_this_moment_is_read_again_once_it_cannot_change(
     threading.Timer(0.3, lambda: setattr(source, "now", 10)).start()
     assert opens(worker(source), 9, 10) == [9]
     assert time.monotonic() - began >= 0.5
-    assert source.asked == [(9, 11), (9, 11)]
+    assert source.asked == [(9, 12), (9, 12)]
 
 
 def test_the_first_price_of_the_forming_candle_is_shared_too(worker: Callable[..., MarketCache]) -> None:
@@ -180,6 +180,16 @@ def test_the_first_price_of_the_forming_candle_is_shared_too(worker: Callable[..
         assert ([one.open_time for one in found], price) == ([NOON + 8 * MINUTE, NOON + 9 * MINUTE], candle(10).open)
     assert worker(source).candles_with_opening("BTCUSDT", "1m", NOON + 10 * MINUTE, NOON + 10 * MINUTE)[1] is not None
     assert len(source.asked) == 1
+
+
+def test_the_answer_tells_the_price_of_the_last_trade_to_the_one_that_asked(worker: Callable[..., MarketCache]) -> None:
+    def price(source: Source, end: int) -> Decimal | None:
+        return worker(source).candles_and_price("BTCUSDT", "1m", NOON, NOON + end * MINUTE)[1]
+
+    assert price(Source(now=10), 10) == candle(10).close
+    assert price(Source(now=10), 10) is None, "from the database: of some moment before"
+    assert price(Source(now=13), 12) == candle(13).close, "the one that opened at the end has closed meanwhile"
+    assert price(Source(now=13), 14) is None, "no trade since"
 
 
 def test_a_worker_that_fails_lets_another_one_try(worker: Callable[..., MarketCache]) -> None:
@@ -264,4 +274,4 @@ def test_maintenance_keeps_the_newest_candles_and_drops_what_nobody_asks_for(
     assert opens(worker(source), 80, 90) == list(range(80, 90))
     assert source.asked == []
     assert opens(worker(source), 79, 90) == list(range(79, 90))
-    assert source.asked == [(79, 91)]
+    assert source.asked == [(79, 92)]

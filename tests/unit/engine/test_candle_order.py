@@ -59,6 +59,31 @@ def test_an_open_at_the_stop_sells_at_that_open(script: Script) -> None:
     assert Replay().run(20_000, 20_000, 19_600).told == told((ENTRY, 20_000), (STOP, 19_600))
 
 
+@pytest.mark.rule(16, 20)
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [(19_601, TRAIL), (19_600, STOP), (19_000, STOP)],
+    ids=["beyond the trailing stop alone", "at the stop loss", "beyond both"],
+)
+def test_an_open_is_met_by_the_stop_that_rested_before_the_last_candle_moved_it(
+    script: Script, first: int, reason: str
+) -> None:
+    script[0] = LONG
+    replay = Replay(trailing_stop_active=True, trailing_stop_perc=Decimal(2))
+    # Both stand at 19,600 from the entry, until the next candle's high draws the trailing stop to 19,796.
+    replay.run(20_000, 20_000, (20_000, 20_200, 20_000, 20_100), (first, first, first, first))
+    assert replay.told == told((ENTRY, 20_000), (reason, first))
+
+
+@pytest.mark.rule(16, 20)
+def test_a_trailing_stop_that_rested_gives_its_name_to_an_open_beyond_both(script: Script) -> None:
+    script[0] = LONG
+    replay = Replay(trailing_stop_active=True, trailing_stop_perc=Decimal(2))
+    rise, higher = (20_000, 20_200, 20_000, 20_100), (20_100, 20_300, 20_100, 20_200)
+    replay.run(20_000, 20_000, rise, higher, (19_000, 19_000, 19_000, 19_000))
+    assert replay.told == told((ENTRY, 20_000), (TRAIL, 19_000))
+
+
 @pytest.mark.rule(20)
 def test_an_open_beyond_the_take_profit_fills_it_at_its_own_price(script: Script) -> None:
     script[0] = LONG

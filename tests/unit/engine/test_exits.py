@@ -119,7 +119,7 @@ def test_a_finer_tick_size_does_not_loosen_a_trailing_stop() -> None:
     position = desk.memory.position
     assert position is not None
     coarse = replace(position, trailing_stop_price=Decimal(19_500))
-    seen = with_extreme(coarse, Decimal(20_010), 30_000, RULES)
+    seen = with_extreme(coarse, Decimal(20_010), 30_000, RULES, START)
     assert (seen.extreme_price, seen.trailing_stop_price) == (Decimal(20_010), Decimal(19_500))
 
 

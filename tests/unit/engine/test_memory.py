@@ -37,6 +37,8 @@ POSITIONS = st.builds(
     take_profit_price=MONEY,
     trailing_stop_price=st.none() | MONEY,
     extreme_price=MONEY,
+    funding=MONEY,
+    trailing_since=st.none() | MOMENTS,
 )
 MEMORIES = st.fixed_dictionaries(
     {

@@ -82,6 +82,8 @@ class Position:
     extreme_price: Decimal
     #: Futures: settled so far and borne by no exit yet; below zero where it was paid.
     funding: Decimal = ZERO
+    #: Open of the candle that drew the trailing stop past the stop loss; None where none did since the entry.
+    trailing_since: datetime | None = None
 
     @property
     def price(self) -> Fraction:
@@ -97,6 +99,18 @@ class Position:
     def stop(self) -> tuple[Decimal, ExitReason]:
         """The tighter stop and its name; where both stand on one tick it is the stop loss."""
         return tighter_stop(self.side, self.stop_loss_price, self.trailing_stop_price)
+
+    def level_reached_at_open(self, price: Decimal, last_open_at: datetime | None) -> ExitReason | None:
+        """As `level_reached`, for the open after the candle of `last_open_at`, which a stop that rests meets first.
+
+        What rests there is the stop of before that candle: a stop loss that the candle has just drawn the trailing stop
+        past gives its name to an open beyond both.
+        """
+        reason = self.level_reached(price)
+        if reason is ExitReason.TRAILING_STOP and self.trailing_since is not None:
+            is_loss = self.side.sign * (price - self.stop_loss_price) <= 0
+            return ExitReason.STOP_LOSS if is_loss and self.trailing_since == last_open_at else reason
+        return reason
 
     def level_reached(self, price: Decimal) -> ExitReason | None:
         """Return why `price` ends the position, the stop before the take profit, or None where it does not."""

@@ -128,7 +128,7 @@ class Run:
         """The open of a candle with a position: settlements up to it, levels that it passes, then a pending exit."""
         if self.next_stamp_ms <= open_ms:
             holding = self._settle_funding(holding, open_ms + 1, first)
-        reason = holding.passed_at(first)
+        reason = holding.passed_at_open(first, self.last_open_ms)
         if reason is not None:
             self._leave(holding, reason, open_ms, first, is_at_open=True)
         elif self.memory.pending_exit is not None:
@@ -151,7 +151,7 @@ class Run:
         if reason is not None:
             self._leave(holding, reason, open_ms, first, is_at_open=False, at_ms=close_ms - 1)
             return
-        holding.see(high, low)
+        holding.see(high, low, open_ms)
 
     def _settle_funding(self, holding: Holding, end_ms: int, first: int) -> Holding:
         """Pay or receive every settlement before `end_ms`."""

@@ -149,18 +149,19 @@ def _take_range(
     """Test the levels as known before the candle unless they rested, then let the extreme take it."""
     trailing = parameters.trailing_stop_ppm
     if candle.open_time < position.opened_at - LATE_FILL:
-        return replace(memory, position=with_extreme(position, candle.close, trailing, rules))
-    reason = _touched(position, candle)
+        return replace(memory, position=with_extreme(position, candle.close, trailing, rules, candle.open_time))
+    reason = _touched(position, candle, memory.last_open_at)
     favourable = candle.high if position.side is PositionSide.LONG else candle.low
-    memory = replace(memory, position=with_extreme(position, favourable, trailing, rules))
+    seen = with_extreme(position, favourable, trailing, rules, candle.open_time)
+    memory = replace(memory, position=seen)
     if reason is None or reason in ignored:
         return memory
     return with_exit(memory, PendingExit(reason, parameters.timeframe.close_of(candle.open_time), candle.close))
 
 
-def _touched(position: Position, candle: Candle) -> ExitReason | None:
+def _touched(position: Position, candle: Candle, last_open_at: datetime | None) -> ExitReason | None:
     """Return which level the candle reached: at its open first, then in its range, where the stop comes first."""
-    at_open = position.level_reached(candle.open)
+    at_open = position.level_reached_at_open(candle.open, last_open_at)
     if at_open is not None:
         return at_open
     is_long = position.side is PositionSide.LONG

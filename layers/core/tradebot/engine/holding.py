@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.domain.order import ExitReason
 from tradebot.domain.position import PositionSide, tighter_stop
+from tradebot.engine.candles import from_ms, to_ms
 from tradebot.engine.levels import liquidation_ticks, stop_ticks
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Holding:
     #: None on spot.
     liquidation: int | None
     tick: int
+    #: Open of the candle that drew the trailing stop past the stop loss; None where none did since the entry.
+    trailing_since_ms: int | None = None
     #: The tighter stop and its name.
     stop: int = 0
     stop_reason: ExitReason = ExitReason.STOP_LOSS
@@ -58,12 +61,27 @@ class Holding:
             extreme=units.price_units(position.extreme_price),
             liquidation=_liquidation(position, setup, units),
             tick=units.tick,
+            trailing_since_ms=None if position.trailing_since is None else to_ms(position.trailing_since),
         )
 
     def written_to(self, position: Position, units: Units) -> Position:
         """Return the position with what candles have moved: the extreme and the trailing stop."""
         trailing = None if self.trailing is None else units.price(self.trailing)
-        return replace(position, extreme_price=units.price(self.extreme), trailing_stop_price=trailing)
+        since = None if self.trailing_since_ms is None else from_ms(self.trailing_since_ms)
+        return replace(
+            position, extreme_price=units.price(self.extreme), trailing_stop_price=trailing, trailing_since=since
+        )
+
+    def passed_at_open(self, price: int, last_open_ms: int) -> ExitReason | None:
+        """As `passed_at`, for the open after the candle of `last_open_ms`: the stop of before that candle rests there.
+
+        So a stop loss that the candle has just drawn the trailing stop past gives its name to an open beyond both.
+        """
+        reason = self.passed_at(price)
+        if reason is not ExitReason.TRAILING_STOP or self.trailing_since_ms != last_open_ms:
+            return reason
+        is_loss = price <= self.stop_loss if self.is_long else price >= self.stop_loss
+        return ExitReason.STOP_LOSS if is_loss else reason
 
     def passed_at(self, price: int) -> ExitReason | None:
         """Return what a price ends the position by: liquidation, stop, take profit, in this order."""
@@ -90,8 +108,8 @@ class Holding:
             return self.stop_reason
         return ExitReason.TAKE_PROFIT if sign * (favour - self.take_profit) >= 0 else None
 
-    def see(self, high: int, low: int) -> None:
-        """Let a range move the extreme and with it the trailing stop, never back."""
+    def see(self, high: int, low: int, open_ms: int) -> None:
+        """Let the range of the candle of `open_ms` move the extreme and with it the trailing stop, never back."""
         extreme = high if self.is_long else low
         if extreme <= self.extreme if self.is_long else extreme >= self.extreme:
             return
@@ -101,7 +119,10 @@ class Holding:
         moved = stop_ticks(self.side, extreme, self.trailing_ppm, self.tick) * self.tick
         if moved > self.trailing if self.is_long else moved < self.trailing:
             self.trailing = moved
+            before = self.stop_reason
             self.stop, self.stop_reason = tighter_stop(self.side, self.stop_loss, moved)
+            if self.stop_reason is not before:
+                self.trailing_since_ms = open_ms
 
 
 def _liquidation(position: Position, setup: BacktestSetup, units: Units) -> int | None:

@@ -149,8 +149,9 @@ def _entered(
         trailing_stop_price=None if trailing is None else stop_price(side, price, trailing, rules),
         extreme_price=display_price(price),
         funding=held.funding if held else ZERO,
+        trailing_since=held.trailing_since if held else None,
     )
-    return with_extreme(entered, held.extreme_price, trailing, rules) if held else entered
+    return with_extreme(entered, held.extreme_price, trailing, rules, held.trailing_since) if held else entered
 
 
 def _to_dust(memory: BotMemory, position: Position) -> BotMemory:

@@ -12,6 +12,7 @@ from tradebot.domain.order import Side
 from tradebot.domain.position import PositionSide
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     from tradebot.domain.position import Position
@@ -91,8 +92,13 @@ def _in_units(price: Decimal | Fraction, rules: SymbolRules) -> tuple[int, int]:
     return a * d, b * c
 
 
-def with_extreme(position: Position, price: Decimal, trailing_ppm: int | None, rules: SymbolRules) -> Position:
-    """Return the position after `price` was seen: where it is a new extreme, the trailing stop moves, never back."""
+def with_extreme(
+    position: Position, price: Decimal, trailing_ppm: int | None, rules: SymbolRules, open_time: datetime | None
+) -> Position:
+    """Return the position after a candle showed `price`: a new extreme moves the trailing stop, never back.
+
+    `open_time`: the candle's.
+    """
     sign = position.side.sign
     if sign * (price - position.extreme_price) <= 0:
         return position
@@ -100,4 +106,5 @@ def with_extreme(position: Position, price: Decimal, trailing_ppm: int | None, r
     if trailing is not None and trailing_ppm is not None:
         moved = stop_price(position.side, price, trailing_ppm, rules)
         trailing = moved if sign * (moved - trailing) > 0 else trailing
-    return replace(position, extreme_price=price, trailing_stop_price=trailing)
+    seen = replace(position, extreme_price=price, trailing_stop_price=trailing)
+    return replace(seen, trailing_since=open_time) if seen.stop[1] is not position.stop[1] else seen

@@ -216,6 +216,7 @@ def _position_to_json(position: Position) -> dict[str, Any]:
         "trailing_stop_price": _text(position.trailing_stop_price),
         "extreme_price": canonical(position.extreme_price),
         "funding": canonical(position.funding),
+        "trailing_since": _time_text(position.trailing_since),
     }
 
 
@@ -236,4 +237,5 @@ def _position_from_json(data: dict[str, Any]) -> Position:
         trailing_stop_price=_decimal(data["trailing_stop_price"]),
         extreme_price=Decimal(data["extreme_price"]),
         funding=Decimal(data.get("funding", "0")),  # memories written before funding existed
+        trailing_since=_time(data.get("trailing_since")),  # and before an open told which stop had rested
     )

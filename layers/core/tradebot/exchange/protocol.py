@@ -101,6 +101,12 @@ class MarketData(Protocol):
         """Return the closed candles that open in [start_at, end_at), oldest first."""
         ...
 
+    def candles_and_price(
+        self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime
+    ) -> tuple[Sequence[Candle], Decimal | None]:
+        """As `candles`, and the price of the last trade where the exchange was asked for them and told it along."""
+        ...
+
     def candles_with_opening(
         self, symbol: str, timeframe: str, start_at: datetime, end_at: datetime
     ) -> tuple[Sequence[Candle], Decimal | None]:

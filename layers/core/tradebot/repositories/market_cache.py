@@ -28,6 +28,7 @@ _READ = text(f"""
     SELECT s.covered_from, s.covered_to, s.opening_at, s.opening_price, s.answered_at,
         coalesce(s.answered_to >= CAST(:end_at AS timestamptz)
             AND s.answered_at > clock_timestamp() - interval '{ANSWER_KEPT_SECONDS} s', false) AS was_just_asked,
+        coalesce(s.fetching_until > clock_timestamp(), false) AS is_being_read,
         (SELECT string_agg(concat_ws(',', (extract(epoch FROM c.open_at) * 1000)::bigint,
                 c.open, c.high, c.low, c.close, c.volume), ';' ORDER BY c.open_at)
             FROM candles AS c WHERE c.series_id = s.id AND c.open_at >= CAST(:start_at AS timestamptz)
@@ -133,6 +134,10 @@ class CandleView:
     is_complete: bool
     #: When the exchange last answered for the series.
     answered_at: datetime | None = None
+    #: Whether a worker is asking the exchange now.
+    is_being_read: bool = False
+    #: The last trade's, where the exchange has answered just now; it is not stored.
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,13 @@ def read_candles(
     reaches = start_at >= end_at or (row.covered_from is not None and row.covered_from <= start_at)
     candles = [] if row.packed is None else [_candle(one) for one in row.packed.split(";")]
     is_complete = has_all or (reaches and row.was_just_asked)
-    return CandleView(candles, opening_price, is_complete=is_complete, answered_at=row.answered_at)
+    return CandleView(
+        candles,
+        opening_price,
+        is_complete=is_complete,
+        answered_at=row.answered_at,
+        is_being_read=row.is_being_read,
+    )
 
 
 def _candle(packed: str) -> Candle:

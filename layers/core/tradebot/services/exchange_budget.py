@@ -38,6 +38,8 @@ ENTRY_WEIGHT = 25
 #: What rests and the price, on either market.
 LOOK_WEIGHT = 8
 CANDLES_WEIGHT = 2
+#: Of one symbol, on futures.
+PRICE_WEIGHT = 1
 #: A look and what the account holds.
 COMPARISON_WEIGHT = 28
 #: What the account holds.

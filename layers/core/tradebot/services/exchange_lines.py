@@ -75,7 +75,7 @@ class ExchangeLines:
     now_ns: Callable[[], int] = time.time_ns
     _budgets: dict[str, ExchangeBudget] = field(default_factory=dict)
     _venues: dict[str, Venue] = field(default_factory=dict)
-    _markets: dict[tuple[str, str], MarketData] = field(default_factory=dict)
+    _markets: dict[tuple[str, str], MarketCache] = field(default_factory=dict)
     _accounts: dict[tuple[int, datetime | None, str], tuple[float, Account]] = field(default_factory=dict)
 
     def market(self, environment: str, market_type: str) -> MarketData:
@@ -156,8 +156,12 @@ class ExchangeLines:
         return sum(venue.weight for venue in self._venues.values())
 
     def waited_ms(self) -> float:
-        """Return how long this process has waited for exchanges."""
+        """Return how long this process has waited for exchanges to answer it."""
         return 1000 * sum(venue.waited_seconds for venue in self._venues.values())
+
+    def waited_for_others_ms(self) -> float:
+        """Return how long it has waited for market data that another worker was reading, or that could still change."""
+        return 1000 * sum(market.waited_seconds for market in self._markets.values())
 
     def _venue(self, environment: str, market_type: str) -> Venue:
         url = self.base_url(environment, market_type)

@@ -87,6 +87,8 @@ typedef struct {
     int64_t take_profit;
     int64_t has_trailing;
     int64_t trailing;
+    /* Open of the candle that drew the trailing stop past the stop loss, or NONE. */
+    int64_t trailing_since_ms;
     int64_t extreme;
 } Position;
 

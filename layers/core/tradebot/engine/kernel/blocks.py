@@ -70,7 +70,7 @@ class PositionBlock(ctypes.Structure):
 
     _fields_: ClassVar = _integers(
         "side entry_close_ms opened_ms quantity cost entry_quantity entry_quote entry_fee funding price stop_loss"
-        " take_profit has_trailing trailing extreme"
+        " take_profit has_trailing trailing trailing_since_ms extreme"
     )
 
 

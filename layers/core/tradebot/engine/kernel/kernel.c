@@ -85,7 +85,7 @@ static void leave_by_level(Run *run, int64_t reason, int64_t open_ms, int64_t op
 static void carried_in(Run *run, int64_t open_ms, int64_t open) {
     State *state = run->state;
     if (run->next_stamp_ms <= open_ms) settle_funding(run, open_ms + 1, open);
-    int64_t reason = passed_at(run, open);
+    int64_t reason = passed_at_open(run, open);
     if (reason != NO_REASON)
         leave_by_level(run, reason, open_ms, open, 1, open_ms);
     else if (state->exit_reason != NO_REASON)
@@ -131,7 +131,7 @@ static void held(Run *run, const int64_t *candle, int64_t open_ms, int64_t close
     if (reason != NO_REASON)
         leave_by_level(run, reason, open_ms, open, 0, close_ms - 1);
     else
-        see(run, high, low);
+        see(run, high, low, open_ms);
 }
 
 /* ---- The close ---- */

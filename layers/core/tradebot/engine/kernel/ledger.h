@@ -215,6 +215,7 @@ static int book_entry(Run *run, int64_t quantity, int64_t price, int64_t open_ms
         .entry_quantity = quantity,
         .entry_quote = quote,
         .entry_fee = fee,
+        .trailing_since_ms = NONE,
     };
     set_levels(run, price);
     state->balance = difference(state->balance, fee, &run->unfit);

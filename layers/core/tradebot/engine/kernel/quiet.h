@@ -82,7 +82,8 @@ pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
     Position *position = &run->state->position;
     const int64_t length = run->setup->timeframe_ms, end = quiet_end(run, stretch);
     const int64_t balance = run->state->balance, worth = run->worth, entry = position->price;
-    const int64_t take_profit = position->take_profit, has_trailing = position->has_trailing;
+    const int64_t take_profit = position->take_profit, stop_loss = position->stop_loss;
+    const int64_t has_trailing = position->has_trailing;
     const int watches = run->has_limits && run->state->day_latch == NO_REASON;
     int64_t *equity = run->output->equity - run->output->first;
     int64_t extreme = position->extreme, trailing = position->trailing;
@@ -106,6 +107,9 @@ pass_held(Run *run, Stretch stretch, const int64_t side, const int64_t factor) {
             if (has_trailing) {
                 now_trailing = nearer(side, trailing, stop_level(run, side, favour, run->setup->trailing_stop_ppm));
                 now_barrier = nearer(side, barrier, now_trailing);
+                /* Where the candle is left to the rules, they say the same of it. */
+                if (is_beyond(side, trailing, stop_loss) & !is_beyond(side, now_trailing, stop_loss))
+                    position->trailing_since_ms = times[i];
             }
         }
         int64_t now = balance + worth * (close - entry);

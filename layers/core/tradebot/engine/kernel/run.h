@@ -171,8 +171,17 @@ static inline int64_t touched_in(const Run *run, int64_t high, int64_t low) {
     return low <= position->take_profit ? TAKE_PROFIT : NO_REASON;
 }
 
-/* Let a range move the extreme and with it the trailing stop, never back. */
-static inline void see(Run *run, int64_t high, int64_t low) {
+/* As passed_at, for the open of a candle: what rests there is the stop of before the last one. A stop loss that the last
+   candle has drawn the trailing stop past gives its name to an open beyond both. */
+static inline int64_t passed_at_open(const Run *run, int64_t price) {
+    const Position *position = &run->state->position;
+    int64_t reason = passed_at(run, price);
+    if (reason != TRAILING_STOP || position->trailing_since_ms != run->state->last_open_ms) return reason;
+    return (position->side > 0 ? price <= position->stop_loss : price >= position->stop_loss) ? STOP_LOSS : reason;
+}
+
+/* Let the range of the candle of `open_ms` move the extreme and with it the trailing stop, never back. */
+static inline void see(Run *run, int64_t high, int64_t low, int64_t open_ms) {
     Position *position = &run->state->position;
     int is_long = position->side > 0;
     int64_t extreme = is_long ? high : low;
@@ -181,8 +190,10 @@ static inline void see(Run *run, int64_t high, int64_t low) {
     if (!position->has_trailing) return;
     int64_t moved = stop_level(run, position->side, extreme, run->setup->trailing_stop_ppm);
     if (is_long ? moved > position->trailing : moved < position->trailing) {
+        int64_t before = run->stop_reason;
         position->trailing = moved;
         know_stop(run);
+        if (run->stop_reason != before) position->trailing_since_ms = open_ms;
     }
 }
 

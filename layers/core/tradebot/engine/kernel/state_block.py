@@ -12,7 +12,7 @@ from tradebot.domain.position import Position, PositionSide
 from tradebot.engine.backtest_output import REASONS
 from tradebot.engine.backtest_state import BacktestState, Tally
 from tradebot.engine.candles import EPOCH, from_ms, to_ms
-from tradebot.engine.kernel.blocks import Ema, PositionBlock, StateBlock
+from tradebot.engine.kernel.blocks import NONE, Ema, PositionBlock, StateBlock
 from tradebot.engine.kernel.setup_block import UnfitError, fill, strategy_settings
 from tradebot.engine.memory import PendingEntry, PendingExit
 from tradebot.strategy import indicators as plain
@@ -123,6 +123,7 @@ def _position_to(block: PositionBlock, position: Position, units: Units, *, is_f
         "stop_loss": units.price_units(position.stop_loss_price),
         "take_profit": units.price_units(position.take_profit_price),
         "has_trailing": int(position.trailing_stop_price is not None),
+        "trailing_since_ms": NONE if position.trailing_since is None else to_ms(position.trailing_since),
         "extreme": units.price_units(position.extreme_price),
     }
     if position.trailing_stop_price is not None:
@@ -208,6 +209,7 @@ def _position_of(block: PositionBlock, setup: BacktestSetup, before: Position | 
         trailing_stop_price=units.price(block.trailing) if block.has_trailing else None,
         extreme_price=units.price(block.extreme),
         funding=units.money(block.funding),
+        trailing_since=None if block.trailing_since_ms == NONE else from_ms(block.trailing_since_ms),
     )
 
 

@@ -72,7 +72,11 @@ class Exchanges(Protocol):
         ...
 
     def waited_ms(self) -> float:
-        """Return how long this process has waited for exchanges."""
+        """Return how long this process has waited for exchanges to answer it."""
+        ...
+
+    def waited_for_others_ms(self) -> float:
+        """Return how long it has waited for market data that another worker was reading, or that could still change."""
         ...
 
 

@@ -107,9 +107,9 @@ def _market_now(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
     """Return the new candles and, for a position, the price. Missing data opens nothing and keeps nothing in."""
     assert tick.memory is not None
     try:
-        candles = new_candles(tick)
+        candles, told_price = new_candles(tick)
         is_holding = tick.memory.position is not None or bool(tick.events)
-        return candles, _price(tick) if is_holding else None
+        return candles, _price(tick, told_price) if is_holding else None
     except ExchangeUnavailableError as error:
         if tick.memory.position is None and not tick.events:
             raise
@@ -118,8 +118,13 @@ def _market_now(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
         return (), None
 
 
-def _price(tick: Tick) -> Decimal | None:
-    """Return the price, which tests levels that do not rest; where all do, it is left out when requests run short."""
+def _price(tick: Tick, told_price: Decimal | None) -> Decimal | None:
+    """Return the price, which tests levels that do not rest; where all do, it is left out when requests run short.
+
+    What came with the candles is asked no second time, but on spot, where only that request tells of a halt.
+    """
+    if told_price is not None and tick.parameters.is_futures:
+        return told_price
     levels = resting_levels(tick)
     if levels.stop_price is None or levels.take_profit_price is None:
         return price_now(tick)

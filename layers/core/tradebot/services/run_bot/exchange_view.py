@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tradebot.errors import ExchangeBudgetError, LookDeferredError
 from tradebot.exchange.gate import Urgency
-from tradebot.services.exchange_budget import CANDLES_WEIGHT, COMPARISON_WEIGHT, LOOK_WEIGHT
+from tradebot.services.exchange_budget import CANDLES_WEIGHT, COMPARISON_WEIGHT, LOOK_WEIGHT, PRICE_WEIGHT
 from tradebot.services.run_bot.market_view import has_new_candle
 
 if TYPE_CHECKING:
@@ -80,10 +80,17 @@ def look(tick: Tick, *, again: bool = False) -> ExchangeView:
     return _patient_view(tick, Urgency.LOOK, LOOK_WEIGHT, in_full=False)
 
 
+def _candles_weight(tick: Tick) -> int:
+    if not has_new_candle(tick):
+        return 0
+    # On futures they bring the price, which is reserved already.
+    return CANDLES_WEIGHT - PRICE_WEIGHT if tick.parameters.is_futures else CANDLES_WEIGHT
+
+
 def _patient_view(tick: Tick, urgency: Urgency, weight: int, *, in_full: bool) -> ExchangeView:
     try:
         with tick.budget.at(urgency):
-            tick.budget.reserve(urgency, weight + CANDLES_WEIGHT * has_new_candle(tick))
+            tick.budget.reserve(urgency, weight + _candles_weight(tick))
             parameters = tick.parameters
             return view_exchange(tick.account, parameters.symbol, is_futures=parameters.is_futures, in_full=in_full)
     except ExchangeBudgetError as error:

@@ -27,15 +27,18 @@ def has_new_candle(tick: Tick) -> bool:
     return memory is None or memory.last_open_at is None or newest > memory.last_open_at
 
 
-def new_candles(tick: Tick) -> Sequence[Candle]:
-    """Return the closed candles since the last one fed, oldest first; none is asked for where none can be new."""
+def new_candles(tick: Tick) -> tuple[Sequence[Candle], Decimal | None]:
+    """Return the closed candles since the last one fed, oldest first; none is asked for where none can be new.
+
+    And the price of the last trade, where this very tick asked the exchange: the candle that forms ends in it.
+    """
     if not has_new_candle(tick):
-        return ()
+        return (), None
     timeframe = tick.parameters.timeframe
     fed = tick.memory.last_open_at if tick.memory is not None else None
     newest = timeframe.last_closed(tick.market_now)
     start_at = newest if fed is None else timeframe.close_of(fed)
-    return tick.market.candles(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
+    return tick.market.candles_and_price(tick.parameters.symbol, timeframe, start_at, timeframe.close_of(newest))
 
 
 def price_now(tick: Tick) -> Decimal | None:

@@ -87,7 +87,8 @@ class RunBot:
         """
         bind(bot_config_id=bot_config_id, tick_at=None if tick_at is None else tick_at.isoformat())
         began = time.perf_counter()
-        statements, waited_ms = self.statements.count, self.exchanges.waited_ms()
+        statements = self.statements.count
+        waited_ms, waited_for_others_ms = self.exchanges.waited_ms(), self.exchanges.waited_for_others_ms()
         requests, weight = self.exchanges.request_count(), self.exchanges.weight()
         outcome, actions = self._run(bot_config_id, user_id, tick_at, remaining_ms)
         report = TickReport(
@@ -109,6 +110,7 @@ class RunBot:
             actions=actions,
             milliseconds=round(milliseconds, 1),
             waited_ms=round(self.exchanges.waited_ms() - waited_ms, 1),
+            waited_for_others_ms=round(self.exchanges.waited_for_others_ms() - waited_for_others_ms, 1),
             statements=report.statements,
             requests=report.requests,
             weight=report.weight,
