@@ -29,12 +29,21 @@ def _machine() -> str:
     )
 
 
-def _page(machine: str, startups: dict[str, float], ticks: TickFigures) -> str:
+def _table(ticks: TickFigures) -> str:
     rows = "\n".join(
         f"| {cost.market} | {cost.kind} | {cost.ticks} | {' | '.join(cost.with_goals())} | {cost.own_p90_ms:.1f} |"
-        f" {cost.waited_ms:.1f} |"
+        f" {cost.waited_ms:.1f} | {cost.waited_for_others_ms:.1f} |"
         for cost in ticks.costs
     )
+    return f"""\
+| market | tick | seen | statements | requests | weight | own ms | own ms, 90 % | waited ms | for others ms |
+|---|---|---|---|---|---|---|---|---|---|
+{rows}
+
+Bot ticks a second in the replay: {ticks.ticks_per_second:.1f}."""
+
+
+def _page(machine: str, startups: dict[str, float], alone: TickFigures, at_once: TickFigures) -> str:
     starts = "\n".join(f"| {name} | {seconds:.1f} |" for name, seconds in startups.items())
     return f"""# Figures
 
@@ -42,18 +51,25 @@ Written by `make bench`: {machine}. Absolute times hold for that machine and mom
 
 ## Ticks of bot_runner, warm
 
-A replay of two hours of real minutes with {ticks.bots} bots through rule, dispatcher, bot_runner processes, ccxt over
-HTTP and Postgres. Own time is the wall clock without what the tick waited for the exchange; statements are those sent
-to Postgres (a transaction's begin and commit are not among them); requests go to the exchange, and weight is what they
-are counted as of its limit of 6,000 (spot) or 2,400 (futures) a minute, an order of futures as 1 though it costs the
-address nothing. Medians; after a slash the most that was aimed for. The bots tick at the same moment and share the
-cores; one that finds another reading its candle waits for it, mostly 0.04 to 0.12 s, which counts as its own time.
+A replay of two hours of real minutes with {alone.bots} bots through rule, dispatcher, bot_runner processes, ccxt over
+HTTP and Postgres, all on this machine. Own time is the wall clock without what the tick waited for the exchange's
+answers ("waited") and for another bot that was asking for the same candle ("for others": its pauses between looks; the
+looks themselves are own time and statements). Statements are those sent to Postgres (a transaction's begin and commit
+are not among them); requests go to the exchange, and weight is what they are counted as of its limit of 6,000 (spot) or
+2,400 (futures) a minute, an order of futures as 1 though it costs the address nothing. Medians; after a slash the most
+that was aimed for, which is meant for a bot with nothing beside it.
 
-| market | tick | seen | statements | requests | weight | own ms | own ms, 90 % | waited ms |
-|---|---|---|---|---|---|---|---|---|
-{rows}
+### One bot after another
 
-Bot ticks a second in the replay: {ticks.ticks_per_second:.1f}.
+One process of bot_runner (BotRunnerConcurrency 1): beside a tick stand only Postgres, the exchange and what invokes.
+
+{_table(alone)}
+
+### All bots at the same moment
+
+In up to {at_once.bots} processes, which share the cores with each other, Postgres, the exchange and the dispatcher.
+
+{_table(at_once)}
 
 ## `make up` until bots tick
 
@@ -68,13 +84,15 @@ def main() -> int:
     machine = _machine()
     folder = Path(tempfile.mkdtemp(prefix="tradebot-bench-"))
     try:
-        print("Measuring ticks: two hours of real minutes ...", flush=True)
-        ticks = measure_ticks(folder / "ticks")
+        print("Measuring ticks: two hours of real minutes, one bot after another ...", flush=True)
+        alone = measure_ticks(folder / "alone", at_once=False)
+        print("Measuring ticks: the same with all bots at once ...", flush=True)
+        at_once = measure_ticks(folder / "at_once", at_once=True)
         print("Measuring make up: a fresh clone, then twice more ...", flush=True)
         startups = measure_startups(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    page = _page(machine, startups, ticks)
+    page = _page(machine, startups, alone, at_once)
     FIGURES.write_text(page)
     print(page)
     return 0

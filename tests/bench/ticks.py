@@ -46,6 +46,8 @@ class TickCost:
     own_ms: float
     own_p90_ms: float
     waited_ms: float
+    #: For another bot that was reading the same candle.
+    waited_for_others_ms: float
     statements: float
     requests: float
     weight: float
@@ -69,9 +71,10 @@ class TickFigures:
     bots: int
 
 
-def measure_ticks(folder: Path) -> TickFigures:
-    """Replay two hours with a few bots and read what each tick cost."""
-    with Machine(folder, market(real_candles(), START)) as machine:
+def measure_ticks(folder: Path, *, at_once: bool) -> TickFigures:
+    """Replay two hours with a few bots, all at once or one after another, and read what each tick cost."""
+    parameters = {} if at_once else {"BotRunnerConcurrency": "1"}
+    with Machine(folder, market(real_candles(), START), parameters=parameters) as machine:
         outcome = replay(machine, END, bots=(*BOTS, IDLE_BOT, FLAT_BOT))
         path = machine.cloud.log_directory / f"{machine.cloud.function_name('BotRunnerFunction')}.log"
         lines = path.read_text().splitlines()
@@ -103,9 +106,10 @@ def _costs(ticks: list[dict[str, Any]], bots: dict[int, dict[str, Any]]) -> list
             market=market,
             kind=kind,
             ticks=len(found),
-            own_ms=median(own := [tick["milliseconds"] - tick["waited_ms"] for tick in found]),
+            own_ms=median(own := [_own_ms(tick) for tick in found]),
             own_p90_ms=quantiles(own, n=10)[-1],
             waited_ms=median(tick["waited_ms"] for tick in found),
+            waited_for_others_ms=median(tick["waited_for_others_ms"] for tick in found),
             statements=median(tick["statements"] for tick in found),
             requests=median(tick["requests"] for tick in found),
             weight=median(tick["weight"] for tick in found),
@@ -113,6 +117,10 @@ def _costs(ticks: list[dict[str, Any]], bots: dict[int, dict[str, Any]]) -> list
         for (market, kind), found in sorted(by_kind.items())
         if len(found) >= LEAST_TICKS
     ]
+
+
+def _own_ms(tick: dict[str, Any]) -> float:
+    return float(tick["milliseconds"] - tick["waited_ms"] - tick["waited_for_others_ms"])
 
 
 def _kind(actions: str, tick: dict[str, Any], *, is_holding: bool, timeframe: Timeframe) -> str:

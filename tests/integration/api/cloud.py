@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
-from moto import mock_aws
+
+from tests.fixtures.aws import moto_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,38 +89,28 @@ class Cloud:
 @contextmanager
 def moto_cloud() -> Iterator[Cloud]:
     """Give AWS as far as the API uses it."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-central-1",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "POWERTOOLS_SERVICE_NAME": "api",
-            "POWERTOOLS_METRICS_NAMESPACE": "TradeBot",
-        }.items():
-            environment.setenv(name, value)
-        with mock_aws(config={"lambda": {"use_docker": False}}):
-            cloud = Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
-            boto3.client("secretsmanager").create_secret(
-                Name="tradebot-test-token", SecretString=json.dumps({"signing_key": "k" * 64})
+    with moto_aws("api"):
+        cloud = Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+        boto3.client("secretsmanager").create_secret(
+            Name="tradebot-test-token", SecretString=json.dumps({"signing_key": "k" * 64})
+        )
+        boto3.client("secretsmanager").create_secret(
+            Name="tradebot-test-webhook", SecretString=json.dumps({"signing_key": "w" * 64})
+        )
+        boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
+        role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
+        for name in ("bot-runner", "maintenance"):
+            boto3.client("lambda").create_function(
+                FunctionName=name,
+                Runtime="python3.13",
+                Role=role["Role"]["Arn"],
+                Handler="handler.handler",
+                Code={"ZipFile": b"-"},
             )
-            boto3.client("secretsmanager").create_secret(
-                Name="tradebot-test-webhook", SecretString=json.dumps({"signing_key": "w" * 64})
-            )
-            boto3.client("events").put_rule(Name=RULE, ScheduleExpression="cron(* * * * ? *)", State="DISABLED")
-            role = boto3.client("iam").create_role(RoleName="bot-runner", AssumeRolePolicyDocument="{}", Path="/x/")
-            for name in ("bot-runner", "maintenance"):
-                boto3.client("lambda").create_function(
-                    FunctionName=name,
-                    Runtime="python3.13",
-                    Role=role["Role"]["Arn"],
-                    Handler="handler.handler",
-                    Code={"ZipFile": b"-"},
-                )
-            boto3.client("s3").create_bucket(
-                Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-            )
-            boto3.client("stepfunctions").create_state_machine(
-                name="tradebot-test-backtest", definition="{}", roleArn=role["Role"]["Arn"]
-            )
-            yield cloud
+        boto3.client("s3").create_bucket(
+            Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        boto3.client("stepfunctions").create_state_machine(
+            name="tradebot-test-backtest", definition="{}", roleArn=role["Role"]["Arn"]
+        )
+        yield cloud

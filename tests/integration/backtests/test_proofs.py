@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from tests.fixtures.aws import moto_aws
 from tests.proofs.backtests import Exchange, Line, market_candles, prove
 from tests.proofs.fetching import fetch
 from tradebot.aws.object_store import S3ObjectStore
@@ -28,14 +28,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "t",
-        "AWS_SECRET_ACCESS_KEY": "t",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
+def aws() -> Iterator[None]:
+    with moto_aws():
         yield
 
 

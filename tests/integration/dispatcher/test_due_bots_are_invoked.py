@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from sqlalchemy import event, insert, text
 
+from tests.fixtures.aws import moto_aws
 from tradebot.aws.schedule import EventBridgeTickSchedule
 from tradebot.models import BotConfig, BotState, User
 from tradebot.observability import metrics
@@ -87,7 +87,7 @@ def add_bot(migrated_engine: Engine) -> Callable[..., int]:
 
 @pytest.fixture
 def rule() -> Iterator[EventBridgeTickSchedule]:
-    with mock_aws():
+    with moto_aws():
         client = boto3.client("events", region_name="eu-central-1")
         client.put_rule(Name="tick", ScheduleExpression="cron(* * * * ? *)", State="ENABLED")
         yield EventBridgeTickSchedule(lambda: client, "tick")

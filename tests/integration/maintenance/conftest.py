@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from tests.fixtures.aws import moto_aws
 from tests.fixtures.doors import forget, load_handler
 from tests.integration.api.gateway import LambdaContext
 from tradebot.bootstrap.aws_clients import kms_client
@@ -33,22 +33,10 @@ class Cloud:
 @contextmanager
 def moto_cloud() -> Iterator[Cloud]:
     """Give AWS as far as maintenance uses it."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-central-1",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "POWERTOOLS_SERVICE_NAME": "maintenance",
-            "POWERTOOLS_METRICS_NAMESPACE": "TradeBot",
-        }.items():
-            environment.setenv(name, value)
-        with mock_aws():
-            boto3.client("sesv2").create_email_identity(EmailIdentity="tradebot@example.com")
-            boto3.client("secretsmanager").create_secret(
-                Name="webhook", SecretString='{"signing_key": "' + "w" * 64 + '"}'
-            )
-            yield Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+    with moto_aws("maintenance"):
+        boto3.client("sesv2").create_email_identity(EmailIdentity="tradebot@example.com")
+        boto3.client("secretsmanager").create_secret(Name="webhook", SecretString='{"signing_key": "' + "w" * 64 + '"}')
+        yield Cloud(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from moto import mock_aws
 
+from tests.fixtures.aws import moto_aws
 from tradebot.security.credentials import (
     Credentials,
     SealedCredentials,
@@ -40,9 +40,7 @@ OWNER = {"user_id": 1, "api_key_id": 7}
 
 @pytest.fixture(scope="module")
 def kms() -> Iterator[KMSClient]:
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            environment.setenv(name, "testing")
+    with moto_aws():
         yield boto3.client("kms", region_name="eu-central-1")
 
 

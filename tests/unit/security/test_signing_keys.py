@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from tests.fixtures.aws import moto_aws
 from tradebot.errors import ConfigurationError
 from tradebot.security.signing_keys import SecretsManagerSigningKeys, SigningKey
 from tradebot.security.tokens import TokenAuthority
@@ -22,10 +22,8 @@ SECRET = "token-secret"
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManagerClient]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
+def client() -> Iterator[SecretsManagerClient]:
+    with moto_aws():
         yield boto3.client("secretsmanager", region_name="eu-central-1")
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Integer,
     Interval,
@@ -17,7 +18,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    null,
     or_,
     select,
     text,
@@ -43,7 +43,7 @@ from tradebot.models.transfer import IN_DOUBT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import BindParameter, RowMapping
     from sqlalchemy.orm import Session
     from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -51,7 +51,10 @@ LEASE_SECONDS = 60
 #: Market time at which whatever is due "at once" is due: before every tick.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
-_CONFIG_COLUMNS = tuple(c for c in BotConfig.__table__.columns if c.name not in {"created_at", "updated_at"})
+_STATE = BotState.metadata.tables[BotState.__tablename__]
+_CONFIG, _USER, _KEY = BotConfig.__table__, User.__table__, ApiKey.__table__
+_ORDER, _FINDING, _TRANSFER, _SWITCH = Order.__table__, Finding.__table__, Transfer.__table__, PlatformSwitch.__table__
+_CONFIG_COLUMNS = tuple(c for c in _CONFIG.columns if c.name not in {"created_at", "updated_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,8 @@ def claim_bot(session: Session, user_id: int, bot_config_id: int, tick_at: datet
 
     Two claims at once wait for each other on the row; the second then sees the first one's lease.
     """
-    row = session.execute(
-        _claim_statement(),
-        {"wanted_bot": bot_config_id, "wanted_user": user_id, "tick_at": tick_at},
-        execution_options={"synchronize_session": False},
-    ).one_or_none()
+    wanted = {"wanted_bot": bot_config_id, "wanted_user": user_id, "tick_at": tick_at}
+    row = session.execute(_claim_statement(), wanted).one_or_none()
     if row is None:
         return None
     found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for the row as a mapping
@@ -122,75 +122,78 @@ def _widest_switch(found: RowMapping) -> KillSwitch | None:
 
 @cache
 def _claim_statement() -> ReturningUpdate[Any]:
-    """Build the statement once: with its sixty columns that takes longer than its execution."""
+    """Build the statement once: with its sixty columns that takes longer than its execution.
+
+    Of tables, not of entities: the mapper would work out anew each time what it may reuse.
+    """
     bot, user = bindparam("wanted_bot", type_=Integer), bindparam("wanted_user", type_=Integer)
     start = (
         select(
             *_CONFIG_COLUMNS,
-            User.is_active.label("user_is_active"),
-            ApiKey.environment.label("key_environment"),
-            ApiKey.is_valid.label("key_is_valid"),
-            ApiKey.check_error.label("key_check_error"),
-            ApiKey.updated_at.label("key_updated_at"),
-            PlatformSwitch.kill_switch_at.label("everything_switch_at"),
-            PlatformSwitch.kill_switch_reason.label("everything_switch_reason"),
-            User.kill_switch_at.label("user_switch_at"),
-            User.kill_switch_reason.label("user_switch_reason"),
+            _USER.c.is_active.label("user_is_active"),
+            _KEY.c.environment.label("key_environment"),
+            _KEY.c.is_valid.label("key_is_valid"),
+            _KEY.c.check_error.label("key_check_error"),
+            _KEY.c.updated_at.label("key_updated_at"),
+            _SWITCH.c.kill_switch_at.label("everything_switch_at"),
+            _SWITCH.c.kill_switch_reason.label("everything_switch_reason"),
+            _USER.c.kill_switch_at.label("user_switch_at"),
+            _USER.c.kill_switch_reason.label("user_switch_reason"),
         )
-        .join(User, User.id == BotConfig.user_id)
-        .outerjoin(ApiKey, (ApiKey.id == BotConfig.api_key_id) & (ApiKey.user_id == BotConfig.user_id))
-        .outerjoin(PlatformSwitch, true())
-        .where(BotConfig.id == bot, BotConfig.user_id == user)
+        .join(_USER, _USER.c.id == _CONFIG.c.user_id)
+        .outerjoin(_KEY, (_KEY.c.id == _CONFIG.c.api_key_id) & (_KEY.c.user_id == _CONFIG.c.user_id))
+        .outerjoin(_SWITCH, true())
+        .where(_CONFIG.c.id == bot, _CONFIG.c.user_id == user)
         .subquery("start")
     )
     live_orders = (
         select(func.count())
-        .select_from(Order)
-        .where(Order.bot_config_id == bot, Order.user_id == user, text(LIVE_STATUSES))
+        .select_from(_ORDER)
+        .where(_ORDER.c.bot_config_id == bot, _ORDER.c.user_id == user, text(LIVE_STATUSES))
         .scalar_subquery()
     )
     doubtful_transfers = (
         select(func.count())
-        .select_from(Transfer)
+        .select_from(_TRANSFER)
         .where(
-            Transfer.bot_config_id == bot,
-            Transfer.user_id == user,
+            _TRANSFER.c.bot_config_id == bot,
+            _TRANSFER.c.user_id == user,
             text(f"transfers.{IN_DOUBT}"),
-            Transfer.created_at >= BotState.started_at,
+            _TRANSFER.c.created_at >= _STATE.c.started_at,
         )
-        .correlate(BotState)
+        .correlate(_STATE)
         .scalar_subquery()
     )
     open_findings = (
         select(func.count())
-        .select_from(Finding)
-        .where(Finding.bot_config_id == bot, Finding.user_id == user, Finding.resolved_at.is_(None))
+        .select_from(_FINDING)
+        .where(_FINDING.c.bot_config_id == bot, _FINDING.c.user_id == user, _FINDING.c.resolved_at.is_(None))
         .scalar_subquery()
     )
     return (
-        update(BotState)
+        update(_STATE)
         .where(
-            BotState.id == start.c.id,
-            BotState.user_id == start.c.user_id,
-            BotState.next_run_at <= bindparam("tick_at", type_=DateTime(timezone=True)),
-            or_(BotState.lease_expires_at.is_(None), BotState.lease_expires_at <= func.now()),
+            _STATE.c.id == start.c.id,
+            _STATE.c.user_id == start.c.user_id,
+            _STATE.c.next_run_at <= bindparam("tick_at", type_=DateTime(timezone=True)),
+            or_(_STATE.c.lease_expires_at.is_(None), _STATE.c.lease_expires_at <= func.now()),
         )
-        .values(lease_token=BotState.lease_token + 1, lease_expires_at=func.now() + _seconds(LEASE_SECONDS))
+        .values(lease_token=_STATE.c.lease_token + 1, lease_expires_at=func.now() + _seconds(LEASE_SECONDS))
         .returning(
-            BotState.lease_token.label("token"),
-            BotState.version,
-            BotState.status,
-            BotState.strategy_state,
-            BotState.daily_pnl,
-            BotState.daily_trades_count,
-            BotState.in_position,
-            BotState.last_error_message,
-            BotState.last_run_at,
-            BotState.kill_switch_at.label("bot_switch_at"),
-            BotState.kill_switch_reason.label("bot_switch_reason"),
-            BotState.close_requested_at,
+            _STATE.c.lease_token.label("token"),
+            _STATE.c.version,
+            _STATE.c.status,
+            _STATE.c.strategy_state,
+            _STATE.c.daily_pnl,
+            _STATE.c.daily_trades_count,
+            _STATE.c.in_position,
+            _STATE.c.last_error_message,
+            _STATE.c.last_run_at,
+            _STATE.c.kill_switch_at.label("bot_switch_at"),
+            _STATE.c.kill_switch_reason.label("bot_switch_reason"),
+            _STATE.c.close_requested_at,
             doubtful_transfers.label("doubtful_transfers"),
-            BotState.reconciled_at,
+            _STATE.c.reconciled_at,
             live_orders.label("live_orders"),
             open_findings.label("open_findings"),
             *start.c,
@@ -235,34 +238,50 @@ def release_bot(
     What the user switched while the tick ran stands, and is read from this row alone: a joined one would still show
     what it showed when the UPDATE began.
     """
-    undisturbed = BotState.version == claim.version
-    finish = (
-        update(BotState)
+    given = {f"new_{name}": value for name, value in values.items()} | {
+        "bot": claim.bot_config_id,
+        "user": claim.user_id,
+        "token": claim.token,
+        "seen_version": claim.version,
+        "new_status": status,
+        "new_next_run_at": next_run_at,
+        "new_last_error_message": last_error_message,
+    }
+    return session.execute(_release_statement(tuple(values)), given).one_or_none() is not None
+
+
+@cache
+def _release_statement(names: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """Build the statement once for each set of columns that ticks store."""
+
+    def new(name: str) -> BindParameter[Any]:
+        return bindparam(f"new_{name}", type_=_STATE.c[name].type)
+
+    undisturbed = _STATE.c.version == bindparam("seen_version", type_=Integer)
+    return (
+        update(_STATE)
         .where(
-            BotState.id == claim.bot_config_id,
-            BotState.user_id == claim.user_id,
-            BotState.lease_token == claim.token,
+            _STATE.c.id == bindparam("bot", type_=Integer),
+            _STATE.c.user_id == bindparam("user", type_=Integer),
+            _STATE.c.lease_token == bindparam("token", type_=BigInteger),
         )
         .values(
-            **values,
+            **{name: new(name) for name in names},
             lease_expires_at=None,
-            version=BotState.version + 1,
+            version=_STATE.c.version + 1,
             status=case(
-                (undisturbed, literal(status, BotState.status.type)),
+                (undisturbed, new("status")),
                 (
-                    (BotState.status == BotStatus.STOPPING) & BotState.next_run_at.is_(None),
-                    literal(BotStatus.STOPPED, BotState.status.type),
+                    (_STATE.c.status == BotStatus.STOPPING) & _STATE.c.next_run_at.is_(None),
+                    literal(BotStatus.STOPPED, _STATE.c.status.type),
                 ),
-                else_=BotState.status,
+                else_=_STATE.c.status,
             ),
-            next_run_at=case(
-                (undisturbed, null() if next_run_at is None else literal(next_run_at)), else_=BotState.next_run_at
-            ),
-            last_error_message=last_error_message,
+            next_run_at=case((undisturbed, new("next_run_at")), else_=_STATE.c.next_run_at),
+            last_error_message=new("last_error_message"),
         )
-        .returning(BotState.id)
+        .returning(_STATE.c.id)
     )
-    return session.execute(finish, execution_options={"synchronize_session": False}).one_or_none() is not None
 
 
 def deactivate_bot(session: Session, claim: Claim) -> None:
