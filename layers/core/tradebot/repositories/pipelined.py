@@ -201,7 +201,7 @@ def _whole(data: bytes, size: int) -> bytes:
 
 
 def _row(data: bytes, input_funcs: Any, encoding: str) -> list[Any]:
-    row = []
+    row: list[Any] = []
     at = 2
     for read in input_funcs:
         (size,) = _INT.unpack_from(data, at)
