@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import tests.proofs
 from infra.local.state import REPOSITORY, state_root
+from tests.proofs.code_key import commit_of, files_of, key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +29,9 @@ _HEAD = """# Proofs
 Written by `make prove`: {date}, commit {commit}, seed {seed}, {cores} cores {machine}, Python {python}.
 {bounds}
 Each proof fails by itself where it saw too little; a bounded share of each runs with the tests.
-`make prove PROOFS="histories mutants"` runs some and keeps what the others of the same commit gave, `HISTORIES=n` and
-`SEED=n` choose how many histories and which; a stopped run of histories goes on where it ended.
+`make prove PROOFS="histories mutants"` runs some and keeps what the others gave, for as long as no file that they run
+changes; each names the commit that it ran at. `HISTORIES=n` and `SEED=n` choose how many histories and which; a stopped
+run of histories goes on where it ended, also at a later commit whose worker, exchange and simulation are the same.
 `python -m tests.proofs.histories --replay SEED` prints one history step by step.
 """
 
@@ -53,26 +55,16 @@ def _run(name: str, asked: argparse.Namespace) -> tuple[str, bool]:
         command += ["--seed", str(asked.seed)]
     if name == "histories":
         # Another version of the code plays other histories.
-        command += ["--keep", str(_kept(asked.seed) / "histories.json")]
+        command += ["--keep", str(_kept(name, asked.seed) / "histories.json")]
+        command += ["--part", f"{commit_of(files_of(name))} on {datetime.now(UTC):%Y-%m-%d}"]
         command += ["--count", str(asked.histories)] if asked.histories else []
     ran = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
     return ran.stdout.rstrip(), ran.returncode == 0
 
 
-def _kept(seed: int) -> Path:
-    """Return where this version's figures are kept, so that a long run can be done in parts."""
-    return state_root() / "proofs" / f"{_commit()}-{seed}"
-
-
-def _commit() -> str:
-    """Return the commit, marked where anything but the page differs from it."""
-    commit = _git("rev-parse", "--short=9", "HEAD") or "unknown"
-    return commit + ("-dirty" if _git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(REPOSITORY)}") else "")
-
-
-def _git(*arguments: str) -> str:
-    asked = ["git", "-C", str(REPOSITORY), *arguments]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+def _kept(name: str, seed: int) -> Path:
+    """Return where a proof's figures are kept for as long as what it runs is what it is now."""
+    return state_root() / "proofs" / f"{name}-{key_of(files_of(name))}-{seed}"
 
 
 def main() -> int:
@@ -89,30 +81,34 @@ def main() -> int:
     for name, what in known.items():
         if asked.names and name not in asked.names:
             continue
+        kept, commit = _kept(name, asked.seed), commit_of(files_of(name))
         figures, passed = _run(name, asked)
+        files_of.cache_clear()
+        if _kept(name, asked.seed) != kept:
+            figures, passed = f"{figures}\nwhat it runs was changed while it ran: run it again", False
         has_passed = has_passed and passed
-        verdict = "Passed." if passed else "**Failed.**"
+        verdict = "Passed" if passed else "**Failed**"
+        verdict = f"{verdict} at commit {commit}, seed {asked.seed}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
         print(f"\n{name}\n{figures}\n{verdict}", flush=True)
-        _write(asked.seed, name, f"\n## {name}\n\n{what}\n\n```text\n{figures}\n```\n\n{verdict}\n", list(known))
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "section.md").write_text(f"\n## {name}\n\n{what}\n\n```text\n{figures}\n```\n\n{verdict}\n")
+        _write(asked.seed, list(known))
     print(f"\nwritten: {PAGE.relative_to(REPOSITORY)}")
     return 0 if has_passed else 1
 
 
-def _write(seed: int, name: str, section: str, known: list[str]) -> None:
-    """Keep a proof's section, and write the page from all that this version has by now."""
-    folder = _kept(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(section)
-    there = {one: folder / f"{one}.md" for one in known if (folder / f"{one}.md").exists()}
+def _write(seed: int, known: list[str]) -> None:
+    """Write the page from all that was proved of the code as it is now."""
+    there = {one: section for one in known if (section := _kept(one, seed) / "section.md").exists()}
     missing = [one for one in known if one not in there]
     head = _HEAD.format(
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        commit=_commit(),
+        commit=commit_of(),
         seed=seed,
         cores=os.cpu_count(),
         machine=platform.machine(),
         python=platform.python_version(),
-        bounds=f"Not run at this commit: {', '.join(missing)}.\n" if missing else "",
+        bounds=f"Not run with the code of this commit: {', '.join(missing)}.\n" if missing else "",
     )
     PAGE.write_text(head + "".join(one.read_text() for one in there.values()))
 

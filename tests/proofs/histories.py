@@ -62,6 +62,8 @@ class Report:
     #: What was wrong, by seed.
     wrong: dict[int, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
+    #: How many were played at which commit, on which day.
+    parts: dict[str, int] = field(default_factory=dict)
 
     def verdict(self) -> list[str]:
         """Return what is wrong; empty is a pass."""
@@ -89,6 +91,7 @@ class Report:
             ),
             "  faults: " + ", ".join(f"{k[6:]} {n}" for k, n in sorted(seen.items()) if k.startswith("fault ")),
             f"  histories in which something was executed twice, lost or unprotected: {len(self.wrong)}",
+            *([f"  played at {', '.join(f'{part}: {n}' for part, n in self.parts.items())}"] if self.parts else []),
         ]
 
 
@@ -99,8 +102,9 @@ def prove(
     *,
     processes: int = 2,
     keep: Path | None = None,
+    part: str = "",
 ) -> Report:
-    """Play `count` histories from `seed` on. `keep` is a file that a later run goes on from."""
+    """Play `count` histories from `seed` on. `keep` is a file that a later run goes on from; `part` names this one."""
     began = time.perf_counter()
     report = _kept(keep, seed) or Report(seed)
     before = report.seconds
@@ -110,12 +114,13 @@ def prove(
             report.seen += seen
             report.wrong |= wrong
             report.count = after - seed
+            if part:
+                report.parts[part] = report.parts.get(part, 0) + after - first
             report.seconds = before + time.perf_counter() - began
             if keep is not None:
                 _keep(keep, report)
             if progress is not None:
                 progress(after - seed)
-            del first
     return report
 
 
@@ -150,7 +155,10 @@ def _play_chunk(chunk: tuple[int, int]) -> tuple[Counter[str], dict[int, list[st
 def _keep(path: Path, report: Report) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     row = {"seed": report.seed, "count": report.count, "seen": report.seen, "wrong": report.wrong}
-    path.write_text(json.dumps({**row, "seconds": report.seconds}))
+    # A run may be stopped at any moment, also in the middle of this.
+    whole = path.with_suffix(".new")
+    whole.write_text(json.dumps({**row, "seconds": report.seconds, "parts": report.parts}))
+    whole.replace(path)
 
 
 def _kept(path: Path | None, seed: int) -> Report | None:
@@ -158,7 +166,9 @@ def _kept(path: Path | None, seed: int) -> Report | None:
         return None
     row = json.loads(path.read_text())
     wrong = {int(one): said for one, said in row["wrong"].items()}
-    return Report(seed, row["count"], Counter(row["seen"]), wrong, row["seconds"]) if row["seed"] == seed else None
+    if row["seed"] != seed:
+        return None
+    return Report(seed, row["count"], Counter(row["seen"]), wrong, row["seconds"], row["parts"])
 
 
 def replay(seed: int) -> list[str]:
@@ -175,6 +185,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a file that a run which was stopped goes on from")
+    parser.add_argument("--part", default="", help="a name for what this run plays, such as the commit and the day")
     parser.add_argument("--replay", type=int)
     asked = parser.parse_args()
     if asked.replay is not None:
@@ -186,6 +197,7 @@ def main() -> int:
         lambda done: print(f"histories: {done} of {asked.count}", file=sys.stderr),
         processes=asked.processes,
         keep=asked.keep,
+        part=asked.part,
     )
     print("\n".join(report.lines()))
     wrong = report.verdict()

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tradebot.domain.candle import Candle
 from tradebot.domain.symbol import ListedSymbol, SymbolRules
@@ -217,6 +217,24 @@ def test_a_worker_that_died_holds_its_claim_for_a_while_only(
     with migrated_engine.begin() as connection:
         connection.execute(text("UPDATE candle_series SET fetching_until = now() - interval '1 s'"))
     assert opens(worker(source), 0, 3) == [0, 1, 2]
+
+
+def test_a_worker_that_waits_for_another_looks_by_one_statement_and_says_how_long_it_waited(
+    engine_as: EngineAs, migrated_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market_cache, "PATIENCE_SECONDS", 0.2)
+    engine = engine_as("app_worker")
+    cache = MarketCache(partial(session_scope, engine), "live-spot", Source())
+    opens(cache, 0, 1)
+    assert cache.waited_seconds == 0
+    with migrated_engine.begin() as connection:
+        connection.execute(text("UPDATE candle_series SET fetching_until = now() + interval '15 s'"))
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2].split()[0]))
+    with pytest.raises(ExchangeUnavailableError, match="Another worker is still reading"):
+        opens(cache, 0, 3)
+    assert set(statements) == {"SELECT"}, "nothing is claimed that another has"
+    assert cache.waited_seconds >= 0.1
 
 
 def test_no_connection_is_held_while_the_exchange_answers(engine_as: EngineAs) -> None:
