@@ -53,7 +53,8 @@ def after(state: BacktestState, closes: Sequence[int], cuts: Sequence[int]) -> t
     """Return the kernel's indicators and signals after the closes, fed in parts."""
     setup, loaded = bench_setup(), kernel()
     assert loaded is not None
-    block, codes = state_block(setup, state, setup.units), []
+    block = state_block(setup, state, setup.units)
+    codes: list[int] = []
     for begin, end in zip((0, *cuts), (*cuts, len(closes)), strict=True):
         part = array("q", closes[begin:end])
         said = (ctypes.c_uint8 * len(part))()
