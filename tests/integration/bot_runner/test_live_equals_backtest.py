@@ -131,3 +131,19 @@ def test_an_open_is_met_by_the_stop_that_rested_before_the_last_candle_moved_it(
         played = stage.play(case)
     hold(played)
     assert [row.reason for row in played.rows[:2]] == ["entry_signal", reason]
+
+
+@pytest.mark.rule(18, "live = backtest")
+def test_a_settlement_in_a_hole_of_the_candles_is_paid_once(database: TestDatabase) -> None:
+    # A short of 15:58; the next candle is that of 16:01, and liquidates it.
+    levels = {"stop_loss_perc": Decimal("0.8"), "take_profit_perc": Decimal("2.4"), "position_size_fixed": None}
+    config = {**TURNS, **levels, "leverage": 100, "ema_fast": 4, "ema_slow": 6, "rsi_overbought": 80}
+    case = Case(
+        config, "walk", seed=448, count=8, before_stamp=3, stamp=2, wildness=0.008, jumps=1.0, holes=0.06,
+        capital=Decimal("3333.33333333"),
+    )  # fmt: skip
+    with stage_on(database) as stage:
+        played = stage.play(case)
+    hold(played)
+    assert [row.reason for row in played.rows] == ["entry_signal", "liquidation"]
+    assert played.expected.settlements == 1
