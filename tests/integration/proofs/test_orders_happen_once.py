@@ -9,7 +9,7 @@ from tests.proofs.simulation.database import server
 from tests.proofs.simulation.history import play
 from tests.proofs.simulation.world import simulated_world
 
-HISTORIES = 200
+HISTORIES = 500
 #: Histories that found a defect once; each is played again.
 FOUND = (61, 63, 71, 130, 166, 539)
 #: A seed little before one that catches the mutant: the full proof hunts from the first on.
