@@ -23,7 +23,7 @@ from tradebot.errors import ExchangeError, ExchangeUnavailableError, OrderAbsent
 from tradebot.exchange.transport import CcxtTransport
 from tradebot.models import BotState
 from tradebot.repositories import leases, orders
-from tradebot.services.run_bot import place_order, protect, recover, run
+from tradebot.services.run_bot import place_order, recover, run
 from tradebot.services.run_bot.settle import Settlement, doubtful
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def asks_at_once() -> Iterator[None]:
 @contextmanager
 def waits_two_seconds() -> Iterator[None]:
     """The quiet time is shorter than what an engine and a read may take."""
-    with patch.object(recover, "QUIET_MS", 2_000), patch.object(protect, "QUIET_MS", 2_000):
+    with patch.object(recover, "QUIET_MS", 2_000), patch.object(place_order, "QUIET_MS", 2_000):
         yield
 
 

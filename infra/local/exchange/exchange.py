@@ -98,6 +98,7 @@ class Exchange:
             raise ControlError(msg, 409)
         filled = self.matcher.advance(market, self.funding, to_ms)
         self.state.set("market_time_ms", str(to_ms))
+        self.state.commit()
         return filled
 
     def match_live(self) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from infra.local.exchange.instruments import MarketKind
 from tests.proofs.simulation.market import API_KEY, OWN_COINS, QUOTE
 from tradebot.engine.memory import BotMemory
-from tradebot.models import BotState, Fill, Order, Trade
+from tradebot.models import BotState, Fill, Order, Trade, TradeReason
 from tradebot.repositories.session import session_scope
 
 if TYPE_CHECKING:
@@ -154,11 +154,19 @@ def _orders_differ(books: Books, venue: Venue) -> list[str]:
     there, algos = venue.orders(), venue.algos()
     names = {one.client_order_id for one in books.orders}
     became = {one.order_id for listed in algos.values() for one in listed if one.order_id}
+    # The exchange's own orders are written down under ids of ours; their executions are compared like any.
+    adopted = {one.venue_order_id: one for one in books.orders if one.reason is TradeReason.LIQUIDATION}
+    forced = {number for name, listed in there.items() if name.startswith("autoclose-") for *_, number in listed}
+    became |= forced & {int(number) for number in adopted}
     for name, listed in there.items():
         if name not in names and not any(number in became for *_, number in listed):
             wrong.append(f"order {name} {listed} at the exchange has no intent")
     wrong += [f"stop {name} at the exchange has no intent" for name in algos if name not in names]
     for order in books.orders:
+        if order.venue_order_id in adopted:
+            if int(order.venue_order_id) not in forced:
+                wrong.append(f"{order.client_order_id} is a liquidation here, there it is none")
+            continue
         if order.type.value == "STOP_MARKET":
             wrong += _stop_differs(order, algos.get(order.client_order_id, []), venue)
             continue

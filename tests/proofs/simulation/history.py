@@ -61,7 +61,7 @@ class _Play:
         world.exchange = self.exchange
         self.venue = Venue(self.exchange, MarketKind(plan.bot["position_type"]))
         self.last_report: TickReport | None = None
-        self.hits_before: dict[int, dict[str, int]] = {}
+        self.before: dict[int, tuple[int, dict[str, int]]] = {}
         for worker in world.workers:
             worker.trace = self.say
             worker.start_process()
@@ -81,6 +81,7 @@ class _Play:
         self.run_events()
         self.clean_ticks()
         books = read_books(self.world.look, self.bot)
+        self.outcome.wrong += [f"the exchange failed: {one}" for one in self.exchange_failures()]
         self.outcome.wrong += differences(books, self.venue)
         self.outcome.wrong += self.unprotected("at the end", self.last_report)
         self.count(books)
@@ -118,7 +119,7 @@ class _Play:
             self.exchange.faults.add(fault, now_ms=self.world.clock.ms)
         self.say(f"tick {delivery.minute} at {worker.name}")
         run = Run(at(delivery.minute), _disturbances(delivery.trouble))
-        self.hits_before[id(run)] = self.hits()
+        self.before[id(run)] = self.met()
         worker.begin(run, self.bot, self.world.user_id)
         self.after(worker, run)
         if run.is_over:
@@ -144,6 +145,10 @@ class _Play:
             self.exchange.faults.report()["hits"], refused=sum(self.exchange.traffic.report()["refused"].values())
         )
 
+    def met(self) -> tuple[int, dict[str, int]]:
+        """Return what keeps a tick from answering for its end: what executed after it looked, and faults that hit."""
+        return self.seen["executed while resting"], self.hits()
+
     def wake(self, worker: Worker, run: Run) -> None:
         worker.wake()
         self.after(worker, run)
@@ -156,7 +161,7 @@ class _Play:
         self.say(f"  {report.outcome}: {', '.join(report.actions)}")
         for action in report.actions:
             self.seen[action] += 1
-        was_disturbed = self.hits() != self.hits_before.pop(id(run))
+        was_disturbed = self.met() != self.before.pop(id(run))
         if report.outcome in {"done", "stopped"} and not was_disturbed and not self.others_run():
             self.outcome.wrong += self.unprotected("at the end of a tick", report)
 
@@ -178,15 +183,29 @@ class _Play:
         if self.venue.protected_quantity() >= sellable:
             return []
         actions = () if report is None else report.actions
-        if any(one.startswith("exit:") for one in actions):
+        # One that nobody knows the end of is sent again when it can no longer arrive.
+        if any(one.startswith("exit:") or one == "recovered_exit:UNKNOWN" for one in actions):
+            return []
+        if self.is_dust(held, held * price):
+            self.seen["remainders kept as dust"] += 1
             return []
         self.say(f"UNPROTECTED {when}: {held}, stops stand for {self.venue.protected_quantity()}")
         return [f"UNPROTECTED {when}: {held}, stops stand for {self.venue.protected_quantity()}"]
+
+    def is_dust(self, held: Decimal, worth: Decimal) -> bool:
+        """Tell whether it was worth too little to be sold when it was left, by the books; its price goes on."""
+        memory = read_books(self.world.look, self.bot).memory
+        rules = self.exchange.market.instruments[self.venue.kind]["BTCUSDT"]
+        return memory is not None and memory.position is None and memory.dust == held and worth < 2 * rules.min_notional
 
     def switch(self, switch: Switch) -> None:
         self.say("the user starts the bot" if switch.starts else "the user stops the bot")
         self.world.switch(self.bot, starts=switch.starts)
         self.seen["user switches"] += 1
+
+    def exchange_failures(self) -> list[str]:
+        """Return what the simulated exchange itself broke on: no answer of Binance's stands for a defect of it."""
+        return [one for worker in self.world.workers for one in worker.line.take_failures()]
 
     def clean_ticks(self) -> None:
         """Nothing is disturbed any more: two ticks, after leases and quiet times have passed."""
@@ -205,7 +224,7 @@ class _Play:
             self.move_market()
             self.say(f"clean tick {minute}")
             run = Run(at(minute))
-            self.hits_before[id(run)] = self.hits()
+            self.before[id(run)] = self.met()
             worker.begin(run, self.bot, self.world.user_id)
             if run.report is None:
                 self.outcome.wrong.append(f"a clean tick raised {type(run.error).__name__}: {run.error}")

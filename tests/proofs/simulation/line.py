@@ -39,6 +39,12 @@ class InProcessLine(HTTPAdapter):
         self._clock = clock
         self._exchange = exchange
         self._point = point
+        self._failures: list[str] = []
+
+    def take_failures(self) -> list[str]:
+        """Return what the exchange's own code has failed on since this was asked last."""
+        failures, self._failures = self._failures, []
+        return failures
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         parts = urlsplit(request.url or "")
@@ -56,6 +62,9 @@ class InProcessLine(HTTPAdapter):
         except ConnectionLostError as error:
             self._point(f"{name} lost")
             raise requests.exceptions.ConnectionError(str(error)) from None
+        except Exception as error:
+            self._failures.append(f"{name}: {error!r}")
+            raise
         self._clock.sleep(LATENCY_MS)
         if self._clock.ms - began_ms > REQUEST_TIMEOUT_MS:
             self._point(f"{name} too late")

@@ -89,7 +89,7 @@ class Worker:
         self._engine = make_engine(database.settings("app_worker"))
         self._keys = keys
         self._sessions = Sessions(self._engine, clock, self._point)
-        self._line = InProcessLine(clock, exchange, self._point)
+        self.line = InProcessLine(clock, exchange, self._point)
         self._clients: dict[tuple[str, str], Any] = {}
         self._counter = StatementCounter(self._engine)
         self._thread: threading.Thread | None = None
@@ -127,7 +127,7 @@ class Worker:
         client = self._clients.get((market, api_key))
         if client is None:
             client = make_client(venue, environment, market, api_key=api_key, secret_key=secret_key)
-            client._transport._client.session.mount("http://", self._line)
+            client._transport._client.session.mount("http://", self.line)
             client._transport._client.session.trust_env = False
             self._clients[market, api_key] = client
         client._transport.venue = venue

@@ -10,7 +10,7 @@ from tradebot.engine import tick as engine
 from tradebot.errors import ExchangeBudgetError
 from tradebot.exchange.gate import Urgency
 from tradebot.services.exchange_budget import BALANCE_WEIGHT, EXIT_WEIGHT
-from tradebot.services.run_bot.place_order import Draft, place
+from tradebot.services.run_bot.place_order import Draft, place, place_for_sure
 from tradebot.services.run_bot.withdraw import locked_coins, withdraw
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def leave(tick: Tick, decision: ExitDecision, *, protects: bool = False) -> None
         decision.reason,
         reduce_only=decision.reduce_only,
     )
-    sent = place(tick, draft, protects=protects)
+    # On spot the stop has gone by now: what is left in doubt is left bare.
+    is_bare = not any(order.leg is Leg.STOP for order in tick.resting)
+    sent = (place_for_sure if is_bare else place)(tick, draft, protects=protects)
     if sent.refusal is not None:
         if _is_worth_too_little(tick, decision):
             _keep_as_dust(tick)

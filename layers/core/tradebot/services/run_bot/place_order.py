@@ -23,7 +23,7 @@ from tradebot.models import TradeReason
 from tradebot.repositories.orders import Intent, LiveOrder, find_attempts, insert_intents
 from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.record import clear_recorded, record, state_columns
-from tradebot.services.run_bot.recover import find
+from tradebot.services.run_bot.recover import QUIET_MS, find, look_up
 from tradebot.services.run_bot.settle import Settlement, doubtful, settlement_of, settlement_of_stop
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Of the function's time: an order may take 10 s to answer, and what became of it has to be recorded.
 MIN_REMAINING_MS = 12_000
+#: And what a wait for the quiet time has to leave: a query, its list, a new order, the record.
+_LEFT_AFTER_QUIET_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,32 @@ def place(tick: Tick, *drafts: Draft, protects: bool = False, tried: Attempts | 
             tick.messages.append("The exchange found our timestamp wrong twice; the order was not executed.")
             return Sent()
     return sent
+
+
+def place_for_sure(tick: Tick, *drafts: Draft, protects: bool = False, tried: Attempts | None = None) -> Sent:
+    """Place what keeps a position from being bare: as `place`, but not left in doubt while there is time.
+
+    What nobody knows the end of is waited for until it can no longer arrive; what did not is placed once more.
+    """
+    sent = place(tick, *drafts, protects=protects, tried=tried)
+    if not sent.is_in_doubt or not _wait_until_quiet(tick, sent):
+        return sent
+    settlements = tuple(look_up(tick, one.settled_order) for one in sent.settlements)
+    for settlement in settlements:
+        book_now(tick, settlement)
+    if all(one.status is OrderStatus.ABSENT for one in settlements):
+        return place(tick, *drafts, protects=protects)
+    return Sent(settlements)
+
+
+def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
+    """Wait until "no such order" means that it never was, if the function has the time."""
+    signed_at_ms = sent.settlements[0].order.signed_at_ms
+    wait_ms = signed_at_ms + QUIET_MS - tick.account.wire_now_ms()
+    if tick.remaining_ms() - wait_ms < _LEFT_AFTER_QUIET_MS:
+        return False
+    tick.sleep(max(0, wait_ms) / 1000)
+    return True
 
 
 def _attempt(tick: Tick, drafts: Sequence[Draft], *, protects: bool, tried: Attempts | None = None) -> Sent | None:

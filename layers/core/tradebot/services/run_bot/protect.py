@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradebot.domain.order import ExitReason, Leg, OrderStatus, OrderType
+from tradebot.domain.order import ExitReason, Leg, OrderType
 from tradebot.domain.order_id import protection_key
 from tradebot.engine import tick as engine
 from tradebot.errors import (
@@ -22,10 +22,8 @@ from tradebot.errors import (
 from tradebot.exchange.gate import Urgency
 from tradebot.repositories.orders import find_attempts
 from tradebot.services.exchange_budget import EXIT_WEIGHT
-from tradebot.services.run_bot.book import book_now
 from tradebot.services.run_bot.leave import leave
-from tradebot.services.run_bot.place_order import Draft, Sent, place
-from tradebot.services.run_bot.recover import QUIET_MS, look_up
+from tradebot.services.run_bot.place_order import Draft, place, place_for_sure
 from tradebot.services.run_bot.withdraw import withdraw
 
 if TYPE_CHECKING:
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from tradebot.domain.order import Side
     from tradebot.repositories.orders import Attempts, LiveOrder
     from tradebot.services.run_bot.context import Tick
-
-#: Of the function's time, what a wait for the quiet time has to leave: a query, its list, a new order, the record.
-_LEFT_AFTER_QUIET_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +156,10 @@ def _protect_spot(tick: Tick, wanted: Protection) -> None:
         OrderType.LIMIT_MAKER,
         price=wanted.take_profit_price,
     )
-    sent = _place(tick, stop, take_profit)
+    sent = place_for_sure(tick, stop, take_profit)
     if sent.refusal is not None and not isinstance(sent.refusal, StopWouldTriggerError | MarketClosedError):
         # A take profit can be too far away for the exchange; the stop alone rests then, and ticks watch the other.
-        sent = _place(tick, stop)
+        sent = place_for_sure(tick, stop)
     if tick.is_market_closed:
         _say_that_it_waits(tick)
     elif sent.refusal is not None:
@@ -200,7 +195,7 @@ def _protect_futures(tick: Tick, wanted: Protection) -> None:
             reduce_only=True,
             stop_price=wanted.stop_price,
         )
-        sent = _place(tick, draft, tried=tried[0])
+        sent = place_for_sure(tick, draft, tried=tried[0])
         if tick.is_market_closed:
             _say_that_it_waits(tick)
             return
@@ -240,30 +235,6 @@ def _rest_take_profit(tick: Tick, wanted: Protection, tried: Attempts | None) ->
     sent = place(tick, draft, tried=tried)
     if sent.refusal is not None:
         tick.messages.append(f"The take profit cannot rest at the exchange, ticks watch it: {sent.refusal.message}")
-
-
-def _place(tick: Tick, *drafts: Draft, tried: Attempts | None = None) -> Sent:
-    """Place a stop. One that nobody knows the end of is waited for while there is time, and then placed once more."""
-    sent = place(tick, *drafts, tried=tried)
-    if not sent.is_in_doubt or not _wait_until_quiet(tick, sent):
-        return sent
-    orders = [one.settled_order for one in sent.settlements]
-    settlements = tuple(look_up(tick, order) for order in orders)
-    for settlement in settlements:
-        book_now(tick, settlement)
-    sent = Sent(settlements)
-    is_absent = all(one.status is OrderStatus.ABSENT for one in settlements)
-    return place(tick, *drafts) if is_absent else sent
-
-
-def _wait_until_quiet(tick: Tick, sent: Sent) -> bool:
-    """Wait until "no such order" means that it never was, if the function has the time."""
-    signed_at_ms = sent.settlements[0].order.signed_at_ms
-    wait_ms = signed_at_ms + QUIET_MS - tick.account.wire_now_ms()
-    if tick.remaining_ms() - wait_ms < _LEFT_AFTER_QUIET_MS:
-        return False
-    tick.sleep(max(0, wait_ms) / 1000)
-    return True
 
 
 def _say_that_it_waits(tick: Tick) -> None:
