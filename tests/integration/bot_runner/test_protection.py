@@ -200,6 +200,38 @@ def test_a_list_that_never_arrived_is_placed_once_more_when_it_can_no_longer_arr
     assert ends(world) == [("stop", "ABSENT"), ("take_profit", "ABSENT"), ("stop", "NEW"), ("take_profit", "NEW")]
 
 
+def test_an_exit_that_never_arrived_is_sent_once_more_when_it_can_no_longer_arrive(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world([*TURN_UP, 30, 30, -60, -60, -60, -60])
+    bot = world.add_bot()
+    world.ticks(bot, range(5))
+    slept: list[float] = []
+
+    class LosesTheFirst(Misbehaving):
+        lost = 0
+
+        def send_order(self, request: OrderRequest, signed_at_ms: int) -> Any:
+            LosesTheFirst.lost += 1
+            if LosesTheFirst.lost == 1:
+                raise ExchangeUnavailableError("the exchange gave no answer")
+            return self._account.send_order(request, signed_at_ms - int(sum(slept) * 1000))
+
+        def wire_now_ms(self) -> int:
+            now: int = self._account.wire_now_ms()
+            return now + int(sum(slept) * 1000)
+
+    world.go_faulty(LosesTheFirst)
+    world.run_bot = replace(world.run_bot, sleep=slept.append)
+    # The list has gone for it, so that until then the position is bare: this very tick ends it.
+    assert world.ticks(bot, [5]) == ["exit:UNKNOWN", "exit:FILLED"]
+    assert 20 < sum(slept) <= 25
+    exits = [(order.status, order.attempt) for order in world.orders() if order.leg == "exit"]
+    assert exits == [("ABSENT", 1), ("FILLED", 2)]
+    assert not world.state(bot).in_position
+    world.assert_ledger_matches_exchange()
+
+
 @pytest.mark.rule(33)
 def test_a_stop_that_filled_before_its_list_was_cancelled_is_the_exit(make_world: Callable[..., World]) -> None:
     world = make_world([*TURN_UP, -100, -400, 10])
