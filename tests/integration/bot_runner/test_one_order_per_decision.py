@@ -242,9 +242,9 @@ def test_no_database_connection_is_held_while_the_exchange_is_asked(
         return call(transport, *request)
 
     monkeypatch.setattr(CcxtTransport, "_call", watched)
-    world.run_bot = replace(world.run_bot, sleep=lambda _: None)
     world.ticks(bot, range(3))
     world.go_faulty(LosesTheAnswer)
+    world.run_bot = replace(world.run_bot, sleep=lambda _: None)
     world.tick(bot, 5)
     world.go_cold()
     world.run_bot = replace(world.run_bot, sleep=lambda _: None)
