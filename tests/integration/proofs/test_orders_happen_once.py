@@ -11,7 +11,7 @@ from tests.proofs.simulation.world import simulated_world
 
 HISTORIES = 500
 #: Histories that found a defect once; each is played again.
-FOUND = (61, 63, 71, 130, 166, 539, 946, 3996, 5153, 6759, 7061)
+FOUND = (61, 63, 71, 130, 166, 539, 946, 3996, 5153, 6759, 7061, 15706)
 #: A seed little before one that catches the mutant: the full proof hunts from the first on.
 CAUGHT_FROM = {
     "retries with the same id": 47,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: What a tick does whose worker died, or whose lease another one holds, waits at most this long.
 LEASE_MS = 60_000
+#: An order that an earlier tick sent in the stop's stead, or the stop, and that has its quiet time before it.
+_SENT_BEFORE = {"recovered_exit:UNKNOWN", "recovered_stop:UNKNOWN"}
 #: The server ends a transaction that idles for longer.
 _IDLE_MS = 15_000
 
@@ -183,8 +185,8 @@ class _Play:
         if self.venue.protected_quantity() >= sellable:
             return []
         actions = () if report is None else report.actions
-        # One that nobody knows the end of is sent again when it can no longer arrive.
-        if any(one.startswith("exit:") or one == "recovered_exit:UNKNOWN" for one in actions):
+        # What nobody knows the end of may be there, and is sent again when it can no longer arrive.
+        if any(one.startswith("exit:") or one in _SENT_BEFORE for one in actions):
             return []
         if self.is_dust(held, held * price):
             self.seen["remainders kept as dust"] += 1
@@ -211,6 +213,7 @@ class _Play:
         """Nothing is disturbed any more: two ticks, after leases and quiet times have passed."""
         self.exchange.faults.clear()
         self.exchange.traffic.forgive()
+        self.world.forget_bans()
         keep(self.exchange.state, Liquidity())
         if self.plan.switches:
             self.world.switch(self.bot, starts=True)

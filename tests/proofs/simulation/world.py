@@ -164,6 +164,11 @@ class World:
                 session.execute(text(f"DELETE FROM {table}"))
             session.execute(text("DELETE FROM bot_configs WHERE id = :bot"), {"bot": bot})
 
+    def forget_bans(self) -> None:
+        """Let what the exchange has forgiven be forgiven in the database too."""
+        with session_scope(self.look, None) as session:
+            session.execute(text("DELETE FROM exchange_limits"))
+
     def switch(self, bot: int, *, starts: bool, closes: bool = False) -> None:
         """Do what the API does when the user starts or stops a bot."""
         with session_scope(self.look, None) as session:
